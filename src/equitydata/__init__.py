@@ -1,0 +1,1 @@
+"""Health equity from a service extract."""

@@ -1,0 +1,1 @@
+"""All that ever sees a record: the engine is imported here alone."""

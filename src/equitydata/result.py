@@ -1,0 +1,205 @@
+"""EquityResult: the one object that every page reads. Frozen; to and from JSON.
+
+In memory it holds true counts; `release` makes the one that may be written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from equitydata.maturity import Maturity
+from equitydata.model import Intake, Rejection, SourceFile
+from equitydata.rulebook import Choice
+from equitydata.tables import SPECS
+
+HIDDEN = "hidden"
+# Tables that live on the maturity object, so that each table stands in one place.
+MATURITY_TABLES = ("criteria", "areas", "next_steps")
+
+
+@dataclass(frozen=True)
+class AboutService:
+    """Whose data it is, and for whom and when it was analysed."""
+
+    name: str
+    level: str
+    areas: tuple[str, ...]
+    area_codes: tuple[str, ...]
+    ages: tuple[int, int] | None
+    period_from: date | None
+    period_to: date | None
+    as_of: date
+    people: int | None
+    counted: str
+    version: str
+
+
+@dataclass(frozen=True)
+class EquityResult:
+    """Everything that was found.
+
+    tables : name -> tidy frame, one row as its specification in `tables` says.
+    maturity : criteria, areas, next steps and tiers.
+    intake : rows read, used and rejected by reason.
+    choices : every rule that was a choice, in force.
+    disclosure : the small-number rule applied; "" while it holds true counts.
+    """
+
+    about: AboutService
+    tables: Mapping[str, pd.DataFrame]
+    maturity: Maturity
+    intake: Intake
+    choices: Mapping[str, Choice]
+    notes: tuple[str, ...] = ()
+    disclosure: str = ""
+    hidden_cells: Mapping[str, int] = field(default_factory=dict)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One table by name; a copy, so that a notebook cannot change the result."""
+        source = getattr(self.maturity, name) if name in MATURITY_TABLES else self.tables[name]
+        return source.copy()
+
+    @property
+    def completeness(self) -> pd.DataFrame:
+        """How well each characteristic is recorded: one row per characteristic, measure and unit."""
+        return self.table("completeness")
+
+    @property
+    def statuses(self) -> pd.DataFrame:
+        """The seven statuses of every characteristic, over people and records."""
+        return self.table("statuses")
+
+    @property
+    def breakdown(self) -> pd.DataFrame:
+        """Completeness by age band, sex, deprivation, point of care, site, month and contacts."""
+        return self.table("breakdown")
+
+    @property
+    def categories(self) -> pd.DataFrame:
+        """People in each category, with categories that the list in use does not collect."""
+        return self.table("categories")
+
+    @property
+    def codes(self) -> pd.DataFrame:
+        """Every recorded value and how it was read, unmatched ones with the nearest label."""
+        return self.table("codes")
+
+    @property
+    def verification(self) -> pd.DataFrame:
+        """Repeat recordings, agreement, self-report."""
+        return self.table("verification")
+
+    @property
+    def flags(self) -> pd.DataFrame:
+        """Quality flags: prompts to look."""
+        return self.table("flags")
+
+    def figure(self, name: str) -> dict[str, Any]:
+        """One figure that criteria rest on, as a mapping of its columns. KeyError if unknown."""
+        table = self.tables["figures"]
+        found = table[table["figure"] == name]
+        if found.empty:
+            raise KeyError(name)
+        return dict(found.iloc[0])
+
+    def __repr__(self) -> str:
+        people = "few" if self.about.people is None else f"{self.about.people:,}"
+        return (
+            f"EquityResult({self.about.name!r}, {people} {self.about.counted}, "
+            f"data-domain tier {self.maturity.tier!r})"
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = self.maturity.areas.loc[self.maturity.areas["data_domain"], ["area", "tier"]]
+        cells = "".join(f"<tr><td>{escape(a)}</td><td>{escape(t)}</td></tr>" for a, t in rows.itertuples(index=False))
+        return (
+            f"<p><strong>{escape(self.about.name)}</strong>: data-domain tier "
+            f"<strong>{escape(self.maturity.tier)}</strong></p><table>{cells}</table>"
+        )
+
+    # ------------------------------------------------------------ JSON
+
+    def to_json(self) -> str:
+        """The whole result as JSON text; `from_json` gives an equal result back."""
+        content = {
+            "about": asdict(self.about),
+            "intake": asdict(self.intake),
+            "maturity": {
+                key: getattr(self.maturity, key)
+                for key in ("level", "tier", "tier_measured", "tier_other_reading", "matrix_tier")
+            },
+            "tables": {name: _to_rows(self.table(name)) for name in (*self.tables, *MATURITY_TABLES)},
+            "choices": [asdict(choice) for choice in self.choices.values()],
+            "notes": list(self.notes),
+            "disclosure": self.disclosure,
+            "hidden_cells": dict(self.hidden_cells),
+        }
+        return json.dumps(content, ensure_ascii=False, indent=1, default=_as_text)
+
+    @classmethod
+    def from_json(cls, text: str) -> EquityResult:
+        """A result from the text of `to_json`."""
+        content = json.loads(text)
+        tables = {name: _from_rows(name, rows) for name, rows in content["tables"].items()}
+        about = content["about"]
+        days = {key: _day(about[key]) for key in ("period_from", "period_to", "as_of")}
+        lists = {key: tuple(about[key]) for key in ("areas", "area_codes")}
+        ages = tuple(about["ages"]) if about["ages"] else None
+        intake = content["intake"]
+        return cls(
+            about=AboutService(**{**about, **days, **lists, "ages": ages}),
+            tables={name: frame for name, frame in tables.items() if name not in MATURITY_TABLES},
+            maturity=Maturity(**content["maturity"], **{name: tables[name] for name in MATURITY_TABLES}),
+            intake=Intake(
+                rows_read=intake["rows_read"],
+                rejections=tuple(Rejection(r["reason"], r["rows"], tuple(r["lines"])) for r in intake["rejections"]),
+                files=tuple(SourceFile(**f) for f in intake["files"]),
+                notes=tuple(intake["notes"]),
+            ),
+            choices={c["name"]: Choice(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in content["choices"]},
+            notes=tuple(content["notes"]),
+            disclosure=content["disclosure"],
+            hidden_cells=content["hidden_cells"],
+        )
+
+
+def plain(value: Any) -> Any:
+    """A cell as JSON can hold it: a missing number is null, a whole number is whole."""
+    if value is None or value is pd.NA:
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        if value != value:  # NaN
+            return None
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return value
+
+
+def _to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{key: plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _from_rows(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    columns = list(SPECS[name].columns)
+    if rows and HIDDEN in rows[0]:
+        columns.append(HIDDEN)
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return plain(value) if hasattr(value, "item") else str(value)
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,0 +1,358 @@
+"""The service file: the analyst's one file, read into frozen models.
+
+`load_service("service.toml")` reads it; the same models may be built in Python. Unknown keys are refused
+with the nearest known one, so a misspelt key can never be silently ignored.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from equitydata.errors import ConfigError, nearest
+from equitydata.rulebook import Rulebook, characteristic, characteristics, load_rulebook
+
+MAX_SERVICE_FILE_BYTES = 1_000_000
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Period(_Model):
+    """First and last day that the analysis covers, both included."""
+
+    from_: date | None = Field(None, alias="from", description="First day, for example 2025-04-01.")
+    to: date | None = Field(None, description="Last day, for example 2026-03-31.")
+
+
+class About(_Model):
+    """Whose data this is, whom it serves, and when."""
+
+    name: str = Field("Unnamed service", description="Name of the service, as people know it.")
+    level: Literal["service", "organisation"] = Field(
+        "service", description="Which maturity matrix is used: service or organisation."
+    )
+    area: tuple[str, ...] = Field(
+        (), description="Who it serves: codes or names of local authorities; region and nation follow."
+    )
+    ages: tuple[int, int] | None = Field(
+        None, description="Youngest and oldest eligible age, for example [18, 120]."
+    )
+    period: Period = Field(Period(), description="First and last day of the analysis.")
+    not_relevant: tuple[str, ...] = Field(
+        (), description="Protected characteristics that cannot matter to this service, for example pregnancy."
+    )
+
+
+class Condition(_Model):
+    """A test of one column. Values are compared as trimmed text, upper and lower case alike."""
+
+    column: str = Field(description="Column of the extract.")
+    in_: tuple[str, ...] | None = Field(None, alias="in", description="One of these values.")
+    not_in: tuple[str, ...] | None = Field(None, description="None of these values; a blank is none of them.")
+    equals: str | None = Field(None, description="This value.")
+    missing: bool | None = Field(None, description="true: blank; false: filled.")
+    at_least: float | None = Field(None, description="This number or more.")
+    at_most: float | None = Field(None, description="This number or less.")
+
+    @pydantic.model_validator(mode="after")
+    def _has_a_test(self) -> Condition:
+        tests = (self.in_, self.not_in, self.equals, self.missing, self.at_least, self.at_most)
+        if all(test is None for test in tests):
+            raise ValueError("a condition needs one of: in, not_in, equals, missing, at_least, at_most")
+        return self
+
+
+class ExtractSettings(_Model):
+    """Where the records are, and which columns say who, when and where."""
+
+    path: str | tuple[str, ...] | None = Field(
+        None, description="File, folder or glob, relative to the service file."
+    )
+    url: str | None = Field(None, description="Database address; the password belongs in the environment.")
+    table: str | None = Field(None, description="Table of the database.")
+    sheet: str | None = Field(None, description="Sheet of an Excel workbook.")
+    encoding: str | None = Field(None, description="Text encoding, where the detected one is wrong.")
+    delimiter: str | None = Field(None, description="Column separator, where the detected one is wrong.")
+    header_row: int | None = Field(None, description="Line of the header, where the detected one is wrong.")
+    bad_rows: Literal["reject", "stop"] = Field(
+        "reject", description="What happens to damaged lines: rejected and counted, or stop."
+    )
+    person: str | None = Field(None, description="Column that tells people apart; a pseudonym is enough.")
+    date: str | None = Field(None, description="Column with the date of the contact.")
+    day_first: bool = Field(True, description="01/04/2025 is the first of April.")
+    record: str | None = Field(None, description="Column that tells records apart.")
+    point_of_care: str | None = Field(None, description="Column with the setting or step of the pathway.")
+    site: str | None = Field(None, description="Column with the place.")
+    duplicates: Literal["drop", "keep"] = Field(
+        "keep", description="What happens to exact copies of a row: dropped and counted, or kept."
+    )
+    exclude: tuple[Condition, ...] = Field(
+        (), description="Rows that concern no patient (test records): rejected and counted."
+    )
+
+
+class SourceSettings(_Model):
+    """Who gave the value: the person, someone for them, or an observer."""
+
+    column: str = Field(description="Column that holds the source of the value.")
+    self_reported: tuple[str, ...] = Field((), description="Words that mean the person said it.")
+    proxy: tuple[str, ...] = Field((), description="Words that mean a parent or carer said it.")
+    priority: tuple[str, ...] = Field((), description="Other sources, best first, for ties.")
+
+
+class CharacteristicSettings(_Model):
+    """One characteristic: where it is and how it is coded."""
+
+    column: str = Field(description="Column of the extract.")
+    code_list: str | None = Field(None, description="Name of a code list; detected when left out.")
+    code_file: str | None = Field(
+        None, description="Your own list in OpenCodelists CSV form, relative to the service file."
+    )
+    code_file_grouping: str | None = Field(None, description="Column of code_file that holds the groups.")
+    map: dict[str, str] = Field({}, description="Local words: value -> category, code or status.")
+    map_file: str | None = Field(None, description="The same as a CSV with columns value and category.")
+    missing: tuple[str, ...] = Field((), description="Further words that mean missing in this column.")
+    source: SourceSettings | None = Field(None, description="Who gave the value.")
+    self_reported: bool | None = Field(
+        None, description="true when every value of this column came from the person; false when none did."
+    )
+    recorded: str | None = Field(None, description="Column with the date the value was recorded.")
+    observed: str | None = Field(
+        None, description="Column with the same characteristic as seen by an observer; only compared."
+    )
+    applies: Condition | None = Field(
+        None, description="Rows to which the item applies; the others are not applicable."
+    )
+
+
+class Measure(_Model):
+    """An outcome as defined: who meets the numerator among those who meet the denominator."""
+
+    label: str = Field(description="Name that people read.")
+    kind: Literal["access", "uptake", "experience", "outcome", "safety", "quality", "prevalence"] = Field(
+        description="What sort of outcome it is."
+    )
+    counts: Literal["contacts", "people"] = Field("contacts", description="What is counted.")
+    value: str | None = Field(None, description="Column with a number, for a mean or median.")
+    denominator: Condition | None = Field(None, description="Who could meet it.")
+    numerator: Condition | None = Field(None, description="Who met it.")
+    polarity: Literal["favourable", "adverse", "neutral"] = Field(description="Is more of it good or bad?")
+
+
+class Attestation(_Model):
+    """What no extract can show: a claim with its evidence, owner and date."""
+
+    met: bool = Field(description="true when the criterion is met.")
+    not_applicable: bool = Field(
+        False, description="true when the criterion cannot apply, for example to a single team."
+    )
+    evidence: str = Field(min_length=1, description="Title of the document or record.")
+    owner: str = Field(min_length=1, description="Role that answers for it.")
+    date: Annotated[date, Field(description="Day of the evidence.")]
+    link: str = Field("", description="Where it is kept.")
+    review: Annotated[date | None, Field(description="Day it is to be reviewed.")] = None
+
+
+class Sharing(_Model):
+    """The file that is shared: which columns stay in it and could single people out together."""
+
+    quasi_identifiers: tuple[str, ...] = Field(
+        (), description="Characteristics that stay in a shared file, for example age, sex, ethnicity."
+    )
+    dropped: tuple[str, ...] = Field((), description="Columns that are taken out before sharing.")
+
+
+class Service(_Model):
+    """A service as one file describes it."""
+
+    service: About = Field(About(), description="Whose data this is.")
+    extract: ExtractSettings = Field(ExtractSettings(), description="Where the records are.")
+    characteristics: dict[str, CharacteristicSettings] = Field(
+        {}, description="What is known of people: one table per characteristic."
+    )
+    measures: dict[str, Measure] = Field({}, description="Outcomes to stratify.")
+    attestations: dict[str, Attestation] = Field({}, description="What no extract can show, by criterion id.")
+    sharing: Sharing | None = Field(None, description="The file that is shared.")
+    rules: dict[str, Any] = Field({}, description="Choices that differ from the defaults.")
+    folder: Annotated[Path, Field(exclude=True, description="Folder that paths are relative to.")] = Path(".")
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The choices in force for this service."""
+        return load_rulebook(self.rules)
+
+
+def load_service(path: str | Path) -> Service:
+    """Read a service file (TOML).
+
+    A file `attestations.toml` beside it is read too; an attestation may stand in one of the two only.
+    Raises ConfigError with the line and the nearest key where the file does not hold.
+    """
+    path = Path(path)
+    text = _read_text(path)
+    content = _parse(text, path.name)
+    beside = path.parent / "attestations.toml"
+    if beside.is_file() and beside != path:
+        more = _parse(_read_text(beside), beside.name).get("attestations", {})
+        both = sorted(set(more) & set(content.get("attestations", {})))
+        if both:
+            raise ConfigError(
+                f"'{both[0]}' is attested in two files.", where=beside.name, mend="Keep one of the two."
+            )
+        content["attestations"] = {**content.get("attestations", {}), **more}
+    return make_service(content, folder=path.parent, text=text, name=path.name)
+
+
+def make_service(
+    content: Mapping[str, Any], *, folder: Path | None = None, text: str = "", name: str = "service"
+) -> Service:
+    """A service from a mapping of the same shape as the file.
+
+    folder : what paths are relative to; the working folder when left out.
+    text, name : of the file, for the line numbers of errors.
+    Raises ConfigError.
+    """
+    try:
+        service = Service.model_validate({**content, "folder": folder or Path(".")})
+    except pydantic.ValidationError as error:
+        raise _explain(error, text, name) from None
+    for wanted in service.characteristics:
+        if wanted not in characteristics():
+            raise ConfigError(
+                f"No characteristic named '{wanted}'.",
+                where=_where(("characteristics", wanted), text, name),
+                mend=nearest(wanted, characteristics()),
+            )
+    load_rulebook(service.rules)
+    for wanted in service.service.not_relevant:
+        characteristic(wanted)
+    _check_attestations(service, text, name)
+    _check_quasi_identifiers(service)
+    return service
+
+
+def service_schema() -> dict[str, Any]:
+    """JSON Schema of the service file."""
+    return Service.model_json_schema(by_alias=True)
+
+
+def _check_attestations(service: Service, text: str, name: str) -> None:
+    from equitydata.reference import criteria
+
+    if not service.attestations:
+        return
+    known = set(criteria(service.service.level)["criterion_id"])
+    for wanted in service.attestations:
+        if wanted not in known:
+            raise ConfigError(
+                f"No {service.service.level} criterion '{wanted}'.",
+                where=_where(("attestations", wanted), text, name),
+                mend=nearest(wanted, known),
+            )
+
+
+def _check_quasi_identifiers(service: Service) -> None:
+    for wanted in service.sharing.quasi_identifiers if service.sharing else ():
+        characteristic(wanted)
+        if wanted not in service.characteristics:
+            raise ConfigError(
+                f"'{wanted}' is a quasi-identifier but not mapped.",
+                where="[sharing] quasi_identifiers",
+                mend=nearest(wanted, service.characteristics),
+            )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_SERVICE_FILE_BYTES:
+            raise ConfigError(
+                "The file is too large to be a service file.",
+                where=path.name,
+                mend="Give the service.toml; the extract itself is named inside it.",
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        folder = path.parent if path.parent.is_dir() else Path(".")
+        raise ConfigError(
+            "There is no such service file.",
+            where=str(path),
+            mend=f"`equitydata init EXTRACT` writes one. {nearest(path.name, _toml_names(folder))}",
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError("Not a text file in UTF-8.", where=path.name, mend="Save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigError(f"Cannot be read ({error.strerror}).", where=str(path)) from None
+
+
+def _toml_names(folder: Path) -> Iterator[str]:
+    return (file.name for file in folder.glob("*.toml"))
+
+
+def _parse(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at (?:line (\d+).*|end of document)\)", str(error))
+        where = f"{name}, line {place[1]}" if place and place[1] else name
+        reason = re.sub(r"\s*\(at .*\)$", "", str(error))
+        raise ConfigError(
+            f"Not valid TOML: {reason}.", where=where, mend='Text stands in quotes: name = "..."'
+        ) from None
+
+
+def _explain(error: pydantic.ValidationError, text: str, name: str) -> ConfigError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = tuple(str(part) for part in first["loc"])
+    where = _where(place, text, name)
+    if first["type"] == "extra_forbidden":
+        return ConfigError(
+            f"Unknown key '{place[-1]}' in [{'.'.join(place[:-1]) or 'the file'}].",
+            where=where,
+            mend=nearest(place[-1], _keys_at(place[:-1])),
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{'.'.join(place)}: {message}.", where=where, mend="See the service file reference.")
+
+
+def _keys_at(place: tuple[str, ...]) -> list[str]:
+    """Names of the keys that a table of the service file may hold."""
+    model: Any = Service
+    for part in place:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
+        by_alias = {field.alias or key: field for key, field in model.model_fields.items()}
+        if part in by_alias:
+            model = _inner_model(by_alias[part].annotation)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    return [field.alias or key for key, field in model.model_fields.items() if key != "folder"]
+
+
+def _inner_model(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _inner_model(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _where(place: tuple[str, ...], text: str, name: str) -> str:
+    """File and line of the deepest part of a place that the text shows."""
+    lines = text.splitlines()
+    for part in reversed(place):
+        pattern = re.compile(rf"^\s*(\[.*\b{re.escape(part)}\]|\"?{re.escape(part)}\"?\s*=)|[{{,]\s*{re.escape(part)}\s*=")
+        for number, line in enumerate(lines, start=1):
+            if pattern.search(line):
+                return f"{name}, line {number}"
+    return f"{name}, [{'.'.join(place)}]" if place else name
