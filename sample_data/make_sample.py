@@ -37,7 +37,7 @@ def uniform(topic: str, size: int) -> Array:
 def uniform_within(topic: str, cells: pd.Series) -> Array:
     """Uniform numbers spread evenly over [0, 1) within each cell: a cell of 10 has one in each tenth.
 
-    So what is drawn in a cell comes out close to its chance, and luck alone makes no difference between groups.
+    So what is drawn in a cell comes out close to its chance, and luck makes little difference between groups.
     """
     order = pd.Series(uniform(topic, len(cells)), index=cells.index).groupby(cells)
     place = order.rank(method="first") - 1 + uniform(f"{topic} within", len(cells))

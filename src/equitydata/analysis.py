@@ -65,7 +65,7 @@ def analyse(
         opened = _open(service, extract, engine)
         identifiers = scan_identifiers(opened)
         progress("Coding the values")
-        coded = code_records(opened, service, engine)
+        coded = code_records(opened, service, opened.engine)
         progress("Choosing one value per person")
         people = resolve_people(coded, rulebook)
         progress("Counting")
@@ -194,14 +194,15 @@ def _count(people: People, service: Service, rulebook: Rulebook) -> _Counted:
     pair = counting.core_pair(coded)
     core = [field.name for field in counting.core_fields(coded)]
     breakdown = _breakdown(people, rulebook)
-    statuses = counting.count_statuses(people)
+    codes = counting.count_codes(coded)
+    statuses = counting.count_statuses(people, codes)
     return _Counted(
         statuses=statuses,
         categories=counting.count_categories(people),
-        codes=counting.count_codes(coded),
+        codes=codes,
         joint=counting.count_joint(people, *pair) if pair else None,
         breakdown=breakdown,
-        points=counting.count_points_of_care(coded) if core else pd.DataFrame(columns=["number", "people"]),
+        points=counting.count_points_of_care(people) if core else pd.DataFrame(columns=["number", "people"]),
         repeats={name: counting.count_repeats(people, name) for name in core},
         sources={name: counting.count_sources(coded, name) for name, f in coded.fields.items() if f.has_source},
         extras={
@@ -209,7 +210,6 @@ def _count(people: People, service: Service, rulebook: Rulebook) -> _Counted:
             "places": {name: counting.count_place_categories(coded, name, "site") for name in core},
             "observed": {name: counting.count_observed(coded, name) for name, f in coded.fields.items() if f.observed},
             "stale": _stale(coded, rulebook),
-            "groups": dict(people.groups),
         },
         people=_people(statuses, breakdown),
     )
@@ -275,7 +275,7 @@ def _stale(coded: CodedRecords, rulebook: Rulebook) -> dict[str, tuple[int, int]
     if coded.reference_date is None:
         return {}
     before = pd.Timestamp(coded.reference_date) - pd.DateOffset(years=rulebook.value("stale_years"))
-    dated = [name for name, field in coded.fields.items() if f"{name}_day" in coded.table.columns]
+    dated = [name for name, field in coded.fields.items() if coded.has(f"{name}_day")]
     return {name: counting.count_stale(coded, name, before) for name in dated}
 
 

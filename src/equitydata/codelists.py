@@ -85,7 +85,7 @@ def _load(name: str) -> CodeList:
     entries = _read_reference("code_lists/catalogue.csv").set_index("code_list")
     if name not in entries.index:
         raise ConfigError(f"No code list named '{name}'.", mend=nearest(name, entries.index))
-    entry = entries.loc[name]
+    entry: dict[str, str] = {str(column): str(text) for column, text in entries.loc[name].items()}
     codes = _read_reference(f"code_lists/{name}.csv")
     if entry["scheme"].startswith("iso639"):
         codes = _with_iso_codes(codes, parts=entry["scheme"].removeprefix("iso639-"))
@@ -183,9 +183,7 @@ def read_local_map(path: str | Path) -> pd.DataFrame:
     table = _read_user_file(path, ["value"])
     targets = [column for column in ("category", "code", "status") if column in table.columns]
     if not targets:
-        raise InputError(
-            "A local map needs a column 'category', 'code' or 'status'.", where=Path(path).name
-        )
+        raise InputError("A local map needs a column 'category', 'code' or 'status'.", where=Path(path).name)
     leads_to = table[targets].replace("", pd.NA).bfill(axis=1).iloc[:, 0].fillna("")
     faults = {"lead nowhere": leads_to.eq(""), "repeat a value": table["value"].duplicated()}
     for fault, rows in faults.items():
@@ -205,7 +203,7 @@ def categories(characteristic: str) -> pd.DataFrame:
     group. Ethnicity adds the parents and codes of other schemes, language its ISO 639-3 code and place in
     the Census, deprivation core20, accommodation homeless and settled.
     Language has a row for each of the nearly 8,000 languages of ISO 639-3: show those that are met.
-    Raises ConfigError for a characteristic without a code list.
+    A characteristic without a list of its own (pregnancy, carer) has Yes and No.
     """
     return _categories(characteristic).copy()
 
@@ -225,9 +223,10 @@ def _categories(characteristic: str) -> pd.DataFrame:
 def _categories_of_lists(characteristic: str) -> pd.DataFrame:
     """Categories in the order of the lists, then those that only a synonym leads to."""
     entries = catalogue()
-    own = entries[entries["characteristic"].isin([characteristic, "*"])]
-    own = own.sort_values("characteristic", ascending=False, kind="stable")
-    frames = [_load(row.code_list).codes.assign(level=row.level) for row in own.itertuples()]
+    own = entries[entries["characteristic"] == characteristic]
+    own = own if len(own) else entries[entries["characteristic"] == "*"]
+    lists = [_load(name) for name in own["code_list"]]
+    frames = [each.codes.assign(level=each.level) for each in lists]
     spelt = synonyms(characteristic).assign(level="detailed")
     every = pd.concat([*frames, spelt], ignore_index=True)
     known = every[every["status"] == Status.KNOWN].drop_duplicates("category").reset_index(drop=True)
@@ -286,38 +285,42 @@ def synonyms(characteristic: str) -> pd.DataFrame:
 def spellings(characteristic: str) -> pd.DataFrame:
     """Names of each canonical category: text, category, rank.
 
-    rank : 0 for a name of its own, 1 for a heading and a name ("Asian or Asian British - Indian"). Where two
-    rows agree in text, the lower rank and then the earlier row holds.
+    rank : 0 for a name of its own, 1 for a heading and a name ("Asian or Asian British - Indian"), 2 for a
+    language that only ISO 639-3 names. Where two rows agree in text, the earlier one holds.
     """
     listed = _categories(characteristic)
-    own = _exploded(listed[["category"]].assign(text=listed["category"]), rank=0)
-    frames = [own]
+    frames = [_exploded(listed[["category"]].assign(text=listed["category"]))]
     if "names" in listed.columns:
-        frames.append(_exploded(listed[["category"]].assign(text=listed["names"]), rank=0))
+        frames.append(_exploded(listed[["category"]].assign(text=listed["names"])))
     if "census_label" in listed.columns:
         named = listed[listed["census_basis"].isin(["named", "group"])].drop_duplicates("census_label")
-        frames.append(_exploded(named[["category"]].assign(text=named["census_label"]), rank=0))
+        frames.append(_exploded(named[["category"]].assign(text=named["census_label"])))
     if "headings" in listed.columns:
         frames.append(_headed(listed))
-    return pd.concat(frames, ignore_index=True)
+    every = pd.concat(frames, ignore_index=True)
+    if characteristic == "language":
+        kept = every["category"].isin(_read_reference("categories/language.csv")["category"])
+        every["rank"] = every["rank"].where(kept, 2)
+        # A name of two letters from the tail of ISO 639-3 ("En") is far more often a code ("en").
+        every = every[every["text"].str.len().gt(2) | kept]
+    return every.sort_values("rank", kind="stable", ignore_index=True)
 
 
-def _exploded(table: pd.DataFrame, *, rank: int) -> pd.DataFrame:
+def _exploded(table: pd.DataFrame) -> pd.DataFrame:
     """One row per name of a cell that parts its names by '|'."""
     parted = table.assign(text=table["text"].str.split("|")).explode("text")
-    return parted.loc[parted["text"].ne(""), ["text", "category"]].assign(rank=rank)
+    return parted.loc[parted["text"].ne(""), ["text", "category"]].assign(rank=0)
 
 
 def _headed(listed: pd.DataFrame) -> pd.DataFrame:
-    """Every heading of a group with every name of the group's detailed categories, by either parent scheme."""
-    headings = listed.assign(text=listed["headings"]).rename(columns={"category": "broad"})
-    headings = headings.assign(heading=headings["text"].str.split("|")).explode("heading")
+    """Every heading of a group with every name of its detailed categories, by either parent scheme."""
+    headings = listed.assign(heading=listed["headings"].str.split("|")).explode("heading")
     headings = headings[headings["heading"].ne("")]
     detailed = listed[listed["detail"] == "detailed"]
     leaves = detailed.assign(leaf=(detailed["names"] + "|" + detailed["names_under_heading"]).str.split("|"))
     leaves = leaves.explode("leaf").loc[lambda t: t["leaf"].ne("")]
     pairs = [
-        leaves.merge(headings[[parent, "heading"]].drop_duplicates(), on=parent, how="inner", validate="many_to_many")
+        leaves.merge(headings[[parent, "heading"]], on=parent, how="inner", validate="many_to_many")
         for parent in ("group", "group_2001")
     ]
     both = pd.concat(pairs, ignore_index=True)
@@ -357,31 +360,24 @@ def _with_iso_languages(listed: pd.DataFrame) -> pd.DataFrame:
     iso = iso[~iso["special"]]
     spelt = iso.set_index("iso639_3")
     kept_iso = listed["iso639_3"]
-    names = [kept_iso.map(spelt[column]).fillna("") for column in ("name", "other_names")]
-    kept = listed.assign(names=listed["names"].str.cat(names, sep="|"))
+    names = listed["names"]
+    for column in ("name", "other_names"):
+        names = names + "|" + kept_iso.map(spelt[column]).fillna("")
+    kept = listed.assign(names=names)
     rest = iso[~iso["iso639_3"].isin(kept_iso)].reset_index(drop=True)
-    placed = listed[kept_iso.ne("")].set_index("iso639_3")
-    derived = pd.DataFrame(
-        {
-            "category": rest["name"],
-            "order": len(listed) + 1 + rest.index,
-            "detail": "detailed",
-            "residual": 0,
-            "iso639_3": rest["iso639_3"],
-            "is_english": "0",
-            "names": rest["other_names"],
-        }
+    placed = listed[kept_iso.ne("")].set_index("iso639_3")[["group", "census_label"]]
+    place = placed.assign(census_basis="macrolanguage").reindex(rest["macro"]).reset_index(drop=True)
+    place.loc[rest["name"].str.contains("Sign Language", regex=False), list(SIGNED)] = list(SIGNED.values())
+    derived = place.fillna(UNPLACED).assign(
+        category=rest["name"],
+        order=len(listed) + 1 + rest.index,
+        detail="detailed",
+        residual=0,
+        iso639_3=rest["iso639_3"],
+        is_english="0",
+        names=rest["other_names"],
     )
-    signed = rest["name"].str.contains("Sign Language", regex=False)
-    for column in ("group", "census_label", "census_basis"):
-        from_macro = rest["macro"].map(placed[column]) if column != "census_basis" else _basis(rest, placed)
-        derived[column] = from_macro.mask(signed, SIGNED[column]).fillna(UNPLACED[column])
     return pd.concat([kept, derived[listed.columns]], ignore_index=True)
-
-
-def _basis(rest: pd.DataFrame, placed: pd.DataFrame) -> pd.Series:
-    has_macro = rest["macro"].isin(placed.index)
-    return pd.Series("macrolanguage", index=rest.index).where(has_macro)
 
 
 def _with_iso_codes(codes: pd.DataFrame, *, parts: str) -> pd.DataFrame:
@@ -394,21 +390,21 @@ def _with_iso_codes(codes: pd.DataFrame, *, parts: str) -> pd.DataFrame:
     listed = _categories("language")
     category = dict(zip(listed["iso639_3"], listed["category"], strict=True))
     columns = ["part1"] if parts == "1" else ["iso639_3", "part2b"]
-    frames = [
-        iso[["iso639_3", "name"]].assign(code=iso[column]).loc[lambda t: t["code"].ne("")] for column in columns
-    ]
+    frames = [iso[["iso639_3", "name"]].assign(code=iso[column]) for column in columns]
     added = pd.concat(frames, ignore_index=True).drop_duplicates("code")
-    added = added[~added["code"].isin(codes["code"])]
-    rows = pd.DataFrame(
-        {
-            "code": added["code"],
-            "label": added["name"],
-            "category": added["iso639_3"].map(category),
-            "status": str(Status.KNOWN),
-            "notes": "",
-        }
+    rows = pd.DataFrame({"code": added["code"], "label": added["name"]}).assign(
+        category=added["iso639_3"].map(category), status=str(Status.KNOWN), notes=""
     )
-    return pd.concat([codes, rows], ignore_index=True)
+    # What people write for another language, as a label ("Pahari" for Pahari-Potwari) or in place of a code
+    # ("BSL", which is also Basa-Gumna), must not lead to this one.
+    spelt = spellings("language")
+    meant = dict(zip(spelt["text"][::-1], spelt["category"][::-1], strict=True))
+    usual = {text.casefold(): meant[text] for text in spelt.loc[spelt["rank"].lt(2), "text"]}
+    other = rows["label"].map(meant).ne(rows["category"])
+    rows["label"] = rows["label"].mask(other, rows["label"] + " (ISO 639)")
+    taken = rows["code"].map(usual).fillna(rows["category"]).ne(rows["category"])
+    empty = rows["code"].isin(["", *codes["code"], *missing_words("language")["text"]])
+    return pd.concat([codes, rows[~(taken & rows["code"].str.len().eq(3)) & ~empty]], ignore_index=True)
 
 
 # ---------------------------------------------------------------- files

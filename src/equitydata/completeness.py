@@ -24,6 +24,8 @@ from equitydata.tables import (
 JOINT = "joint"
 JOINT_LABEL = "Ethnicity and language together"
 NOT_RECORDED = "Not recorded"
+# A longer list of categories (several thousand languages) is shown as far as it is met.
+MOST_LISTED = 100
 UNITS = ("people", "records", "records_carried_back")
 
 # Domain notes, section 5.1: which statuses each measure counts.
@@ -219,8 +221,7 @@ def _category_levels(name: str, frame: pd.DataFrame, lists: Sequence[str]) -> li
     people = frame.set_index("category")["people"]
     listed = codelists.categories(name)
     level: dict[str, Any] = {"characteristic": name, "denominator": known}
-    # A long list (several thousand languages) is shown as far as it is met.
-    whole = "detail" in listed.columns and bool(lists)
+    whole = "detail" in listed.columns and bool(lists) and len(listed) <= MOST_LISTED
     if whole:
         order = [*listed["category"], *sorted(set(people.index) - set(listed["category"]))]
         collected = set(codelists.collected_by(lists)) | set(people.index)

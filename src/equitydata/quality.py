@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from equitydata import codelists
+from equitydata.completeness import NOT_RECORDED
 from equitydata.rulebook import Rulebook
 from equitydata.tables import FLAGS_TABLE, shape, with_shares
 
@@ -217,7 +218,8 @@ def gap_flags(breakdown: pd.DataFrame) -> pd.DataFrame:
 
     breakdown : shape BREAKDOWN_TABLE.
     """
-    low = breakdown[breakdown["flagged"].astype(bool) & (breakdown["unit"] == "people")]
+    named = breakdown["group"] != NOT_RECORDED
+    low = breakdown[breakdown["flagged"].astype(bool) & (breakdown["unit"] == "people") & named]
     frames = [
         _row(
             "low completeness in a group",

@@ -64,13 +64,25 @@ def reference_folder() -> Path:
 
     Raises InputError where neither holds a catalogue.
     """
+    return _data_folder("reference", "catalogue.csv", mend="run tools/build_reference.py in the checkout")
+
+
+def sample_folder() -> Path:
+    """Folder of the synthetic sample: inside an installed package, else of the checkout.
+
+    Raises InputError where neither holds its service file.
+    """
+    return _data_folder("sample_data", "service.toml", mend="run sample_data/make_sample.py in the checkout")
+
+
+def _data_folder(name: str, mark: str, *, mend: str) -> Path:
     here = Path(__file__).resolve()
-    for folder in (here.parent / "_reference", here.parents[2] / "reference"):
-        if (folder / "catalogue.csv").is_file():
+    for folder in (here.parent / f"_{name}", here.parents[2] / name):
+        if (folder / mark).is_file():
             return folder
     raise InputError(
-        "The reference tables were not found, neither inside the package nor in a checkout.",
-        mend="Install equitydata anew, or run tools/build_reference.py in the checkout.",
+        f"The folder {name} was not found, neither inside the package nor in a checkout.",
+        mend=f"Install equitydata anew, or {mend}.",
     )
 
 

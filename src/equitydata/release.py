@@ -11,7 +11,6 @@ together for a hidden count that could be worked out from others; `docs/disclosu
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -104,8 +103,8 @@ def _keep_back_text(frame: pd.DataFrame, spec: TableSpec, rule: DisclosureRule) 
     few = small_rows(frame, spec, rule)
     if not few.any():
         return frame
-    kept_back: dict[str, Any] = {column: "" for column in spec.columns}
     keys = ["characteristic", "status"]
     sums = frame[few].groupby(keys, sort=False)[count].sum().reset_index()
-    merged = sums.assign(**{c: v for c, v in kept_back.items() if c not in (*keys, count)}, **{spec.text[0]: FEW})
+    blank = {column: "" for column in spec.columns if column not in (*keys, count)}
+    merged = sums.assign(**{**blank, spec.text[0]: FEW})
     return pd.concat([frame[~few], merged[list(spec.columns)]], ignore_index=True)

@@ -233,6 +233,7 @@ def make_service(
                 mend=nearest(wanted, characteristics()),
             )
     load_rulebook(service.rules)
+    _check_code_lists(service, text, name)
     for wanted in service.service.not_relevant:
         characteristic(wanted)
     _check_attestations(service, text, name)
@@ -243,6 +244,21 @@ def make_service(
 def service_schema() -> dict[str, Any]:
     """JSON Schema of the service file."""
     return Service.model_json_schema(by_alias=True)
+
+
+def _check_code_lists(service: Service, text: str, name: str) -> None:
+    from equitydata.codelists import catalogue
+
+    named = {key: s.code_list for key, s in service.characteristics.items() if s.code_list and not s.code_file}
+    known = set(catalogue()["code_list"]) if named else set()
+    for key, wanted in named.items():
+        if wanted not in known:
+            lists = characteristic(key).code_lists
+            raise ConfigError(
+                f"No code list named '{wanted}'.",
+                where=_where(("characteristics", key, "code_list"), text, name),
+                mend=nearest(str(wanted), lists or known),
+            )
 
 
 def _check_attestations(service: Service, text: str, name: str) -> None:
@@ -310,7 +326,9 @@ def _parse(text: str, name: str) -> dict[str, Any]:
 
 
 def _explain(error: pydantic.ValidationError, text: str, name: str) -> ConfigError:
-    first = error.errors(include_url=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_input=False)
+    # A misspelt key shows up twice, as unknown and as missing: the unknown one says what to mend.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     place = tuple(str(part) for part in first["loc"])
     where = _where(place, text, name)
     if first["type"] == "extra_forbidden":

@@ -1,19 +1,21 @@
-"""Records -> coded records: every mapped column joined with its code list, once.
+"""Records -> coded records: every mapped column joined with its code list.
 
 The raw text of a column is read once to list its distinct values; these few hundred values are coded in
-pandas (`coding`), sent back as a small table, and joined. What is staged afterwards are small whole numbers:
-no later step looks at text again.
+pandas (`coding`), sent back as a small table, and joined. What comes out are small whole numbers: no later
+step looks at text again. The join itself is cheap, as engines do it once for each distinct value of a block,
+so nothing is copied: each count asks `CodedRecords.view` for the columns that it needs.
 
-A staged value is `rank * width + category`, where rank is the place of its status in `STATUS_RANKS` and
+A coded value is `rank * width + category`, where rank is the place of its status in `STATUS_RANKS` and
 category is 0 unless the value is known. So one number carries both, and a maximum over a person's records
 prefers what says most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import ibis
@@ -36,7 +38,7 @@ from equitydata.records.dates import parse_dates
 from equitydata.records.engine import Engine
 from equitydata.records.extract import Extract, drop_duplicates, reject_rows
 from equitydata.rulebook import Characteristic, characteristic
-from equitydata.service import CharacteristicSettings, Condition, Service
+from equitydata.service import CharacteristicSettings, Condition, Service, SourceSettings
 
 # Lowest first: where a person has no known value, the status that says most stands for them.
 STATUS_RANKS: tuple[str, ...] = (
@@ -53,6 +55,8 @@ APPLICABLE_RANKS = [rank for rank, status in enumerate(STATUS_RANKS) if status !
 
 SOURCE_KINDS = ("not recorded", "another source", "proxy", "self-reported")
 SELF_REPORTED = SOURCE_KINDS.index("self-reported")
+# Categories are gathered as bits of one 64-bit number; more do not fit.
+MOST_BITS = 62
 EPOCH = pd.Timestamp("1900-01-01")
 # A date column of text is cut to its first characters before it is listed, so that a column of timestamps
 # gives hundreds of distinct days and not millions of distinct seconds. Eleven hold "01-Apr-2025".
@@ -63,6 +67,7 @@ DATE_TEXT_LENGTH = 11
 class CodedField:
     """One characteristic as it is staged.
 
+    kind : of the column it was read from: an area code gives deprivation too.
     values : one row per distinct raw value: value_id, value, status, category, detail, code_list,
         matched_by, suggestion (the code audit).
     categories : category labels by their number; 0 is no category.
@@ -70,6 +75,7 @@ class CodedField:
 
     name: str
     characteristic: Characteristic
+    kind: str
     settings: CharacteristicSettings
     values: pd.DataFrame
     categories: tuple[str, ...]
@@ -77,11 +83,34 @@ class CodedField:
     warnings: tuple[str, ...] = ()
     priorities: int = 1
     observed: tuple[str, ...] = ()
+    days: int = 1
 
     @property
     def width(self) -> int:
         """How many numbers one status takes: the categories and 'no category'."""
         return len(self.categories)
+
+    @property
+    def tail(self) -> int:
+        """How many numbers stand behind status and self-report where records are ordered: date, source, category."""
+        return self.days * self.priorities * self.width
+
+    @property
+    def not_applicable(self) -> dict[str, int]:
+        """Coded columns of the field -> their number where the item does not apply."""
+        rank, name = STATUS_RANKS.index(Status.NOT_APPLICABLE), self.name
+        best = rank * 2 * self.tail
+        return {
+            name: rank * self.width,
+            f"{name}_best": best,
+            f"{name}_reverse": best + self.width - 1,
+            f"{name}_bit": 0,
+        }
+
+    @property
+    def order_type(self) -> str:
+        """The smallest whole-number type in which a person's records can be ordered."""
+        return "int32" if 2 * len(STATUS_RANKS) * self.tail < 2**31 else "int64"
 
     @property
     def has_source(self) -> bool:
@@ -91,16 +120,22 @@ class CodedField:
 
 @dataclass(frozen=True)
 class CodedRecords:
-    """The staged records of one extract, and what their numbers mean.
+    """The usable records of one extract, and what their coded numbers mean.
 
-    table : ibis table with person, day, point_of_care, site and, for each field, `<name>` (value),
-        `<name>_raw`, and where mapped `<name>_source`, `<name>_day`, `<name>_stale`, `<name>_observed`.
-    days : number of days from `first_day` that `day` may hold; day 0 is 'no date'.
+    base : ibis table of the records that are used, as they came.
+    lookups : name -> how its coded columns are joined. For each field: `<field>` (value), `<field>_raw` (number
+        of the recorded value), `<field>_best` and `<field>_reverse` (see `persons`), `<field>_bit` (the category
+        as a bit, 0 unless known); where mapped `<field>_source`, `<field>_day`, `<field>_observed`; and day,
+        point_of_care and site.
+    first_day, days : day 1, and how many numbers a day may take; day 0 is 'no date'.
     places : labels by number for point_of_care and site; number 0 is 'Not recorded'.
+    complete : no row was rejected since the values were listed, so their counts still hold.
     """
 
     engine: Engine
-    table: Any
+    base: Any
+    person: Any
+    lookups: Mapping[str, _Lookup]
     fields: Mapping[str, CodedField]
     places: Mapping[str, tuple[str, ...]]
     intake: Intake
@@ -108,42 +143,81 @@ class CodedRecords:
     days: int
     has_person: bool
     reference_date: date | None
+    complete: bool
     notes: tuple[str, ...] = ()
+
+    def has(self, column: str) -> bool:
+        """True when the extract gives that coded column."""
+        return any(column in lookup.columns for lookup in self.lookups.values())
+
+    def view(
+        self, columns: Iterable[str], *, person: bool = False, part: tuple[int, int] | None = None
+    ) -> Any:
+        """The used records with the coded columns asked for; one that is not mapped is 0 throughout.
+
+        person : add the person identifier, to group by.
+        part : (number, parts) for the records of one part of the people, told by a hash of the identifier.
+        """
+        wanted = list(dict.fromkeys(columns))
+        base = self.base
+        if part is not None:
+            # Not the modulus of the hash: a join downstream hashes too, and would meet one residue only.
+            base = base.filter(((self.person(base).hash() >> 20) & 0xFFFF) % part[1] == part[0])
+        joined = _joined(base, self.lookups, wanted)
+        chosen: dict[str, Any] = {"person": self.person(joined)} if person else {}
+        for name in wanted:
+            chosen[name] = joined[coded_name(name)] if self.has(name) else ibis.literal(0, "int16")
+        for field in self.fields.values():
+            applies = field.settings.applies
+            for name, number in field.not_applicable.items():
+                if applies is not None and name in chosen:
+                    chosen[name] = ibis.ifelse(meets(joined, applies), chosen[name], number)
+        return joined.select(**chosen)
 
 
 @dataclass(frozen=True)
 class _Lookup:
-    """A coded column: distinct raw text joined to a few whole numbers."""
+    """Coded columns of one column of the extract.
 
-    key: Any
-    frame: pd.DataFrame
-    blank: Mapping[str, int]
+    key : expression of a table's text. table : ibis table with raw and the coded columns.
+    columns : coded column -> its number where the text is null.
+    """
+
+    key: Callable[[Any], Any]
+    table: Any
+    columns: Mapping[str, int]
 
 
 def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRecords:
-    """Reject what cannot be used, code every mapped column, and stage the result.
+    """Code every mapped column, and reject what cannot be used.
 
     Raises InputError for a column that the extract does not have.
     """
     _check_columns(extract, service)
     if service.extract.duplicates == "drop":
         extract = drop_duplicates(extract)
-    dates = _date_lookups(extract, service, engine)
+    dates = _parsed_dates(extract, service, engine)
     reference_date = _reference_date(service, dates.get("day"))
-    coded = _code_fields(extract, service, engine, reference_date)
-    places = {
-        "point_of_care": _code_place(extract, engine, service.extract.point_of_care or service.extract.site),
-        "site": _code_place(extract, engine, service.extract.site),
-    }
     first_day, days = _span(dates)
-    lookups = _all_lookups(dates, coded, places, first_day)
-    joined, columns = _join(extract.table, lookups, engine)
-    extract = replace(extract, table=joined)
-    extract = reject_rows(extract, _rejections(joined, columns, service, coded, first_day))
-    table = engine.stage(_selected(extract.table, columns, service, coded), "coded_records")
+    coded = _code_fields(extract, service, engine, reference_date, days)
+    places = {
+        "point_of_care": _code_place(
+            extract, engine, service.extract.point_of_care or service.extract.site, "point_of_care"
+        ),
+        "site": _code_place(extract, engine, service.extract.site, "site"),
+    }
+    frames = _day_frames(dates, first_day)
+    for each in coded.values():
+        frames.update(each.frames)
+    frames |= {name: place.frame for name, place in places.items() if place.frame is not None}
+    lookups = {name: _as_lookup(name, frame, engine) for name, frame in frames.items()}
+    listed = extract.intake.rows_used
+    extract = _reject(extract, service, lookups, coded, first_day)
     return CodedRecords(
         engine=engine,
-        table=table,
+        base=extract.table,
+        person=_person_key(extract, service, engine),
+        lookups=lookups,
         fields={name: each.field for name, each in coded.items()},
         places={name: place.labels for name, place in places.items()},
         intake=extract.intake,
@@ -151,6 +225,7 @@ def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRec
         days=days,
         has_person=service.extract.person is not None,
         reference_date=reference_date,
+        complete=extract.intake.rows_used == listed,
         notes=tuple(note for each in coded.values() for note in each.field.warnings),
     )
 
@@ -184,13 +259,14 @@ def _check_columns(extract: Extract, service: Service) -> None:
             )
 
 
-def _text(table: Any, column: str) -> Any:
+def as_text(table: Any, column: str) -> Any:
+    """A column as text, by which it is looked up."""
     values = table[column]
     return values if values.type().is_string() else values.cast("string")
 
 
-def _distinct(engine: Engine, table: Any, key: Any) -> pd.DataFrame:
-    """Distinct values of an expression with their records; nulls are left out."""
+def distinct(engine: Engine, table: Any, key: Any) -> pd.DataFrame:
+    """Distinct values of an expression: columns value and records; nulls are left out."""
     counted = table.mutate(value=key).group_by("value").agg(records=lambda t: t.count())
     return engine.to_frame(counted.filter(counted.value.notnull()).order_by("value"))
 
@@ -199,13 +275,25 @@ def _distinct(engine: Engine, table: Any, key: Any) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
+class _Frame:
+    """Coded columns before they are sent to the engine: raw text and its whole numbers.
+
+    blanks : number of a null, where it is not 0.
+    """
+
+    key: Callable[[Any], Any]
+    frame: pd.DataFrame
+    blanks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class _Coded:
     field: CodedField
-    lookups: tuple[tuple[str, _Lookup], ...]
+    frames: Mapping[str, _Frame]
 
 
 def _code_fields(
-    extract: Extract, service: Service, engine: Engine, reference_date: date | None
+    extract: Extract, service: Service, engine: Engine, reference_date: date | None, days: int
 ) -> dict[str, _Coded]:
     coded: dict[str, _Coded] = {}
     for name, settings in service.characteristics.items():
@@ -213,12 +301,12 @@ def _code_fields(
         if name == "age" and "birth_date" in service.characteristics:
             continue
         kind = characteristic(name)
-        key = _field_key(extract.table, settings.column, kind)
-        raw = _distinct(engine, extract.table, key)
+        key = _field_key(settings.column, kind)
+        raw = distinct(engine, extract.table, key(extract.table))
         for wanted in _characteristics_of(name, service):
             known_as = characteristic(wanted)
             values = _code(raw, known_as, kind, settings, service, reference_date)
-            coded[wanted] = _as_field(wanted, known_as, settings, values, key, extract, service, engine)
+            coded[wanted] = _as_field(wanted, known_as, kind, settings, values, key, extract, engine, days)
     return coded
 
 
@@ -231,10 +319,8 @@ def _characteristics_of(name: str, service: Service) -> tuple[str, ...]:
     return (name,)
 
 
-def _field_key(table: Any, column: str, kind: Characteristic) -> Any:
-    if kind.kind == "birth_date":
-        return _date_key(table, column)
-    return _text(table, column)
+def _field_key(column: str, kind: Characteristic) -> Callable[[Any], Any]:
+    return partial(date_key if kind.kind == "birth_date" else as_text, column=column)
 
 
 def _code(
@@ -305,32 +391,28 @@ def _code_birth_dates(raw: pd.DataFrame, reference_date: date | None, *, day_fir
 def _as_field(
     name: str,
     kind: Characteristic,
+    given: Characteristic,
     settings: CharacteristicSettings,
     values: CodedValues,
-    key: Any,
+    key: Callable[[Any], Any],
     extract: Extract,
-    service: Service,
     engine: Engine,
+    days: int,
 ) -> _Coded:
     known = values.table.loc[values.table["status"] == Status.KNOWN, "category"]
     categories = ("", *sorted(set(known.astype(str)) - {""}, key=_natural))
     table = values.table.assign(value_id=np.arange(1, len(values.table) + 1))
-    width = len(categories)
-    frame = pd.DataFrame(
-        {"raw": table["value"], name: _packed(table, categories), f"{name}_raw": table["value_id"]}
-    )
-    lookups = [(name, _Lookup(key, frame, {name: 0, f"{name}_raw": 0}))]
+    frames: dict[str, _Frame] = {}
     priorities = 1
     if settings.source is not None:
-        source, priorities = _source_lookup(extract, engine, settings, name)
-        lookups.append((f"{name}_source", source))
+        frames[f"{name}_source"], priorities = _source_frame(extract, engine, settings.source, f"{name}_source")
     observed: tuple[str, ...] = ()
     if settings.observed is not None:
-        seen, observed = _observed_lookup(extract, engine, settings, name)
-        lookups.append((f"{name}_observed", seen))
+        frames[f"{name}_observed"], observed = _observed_frame(extract, engine, settings.observed, name)
     coded_field = CodedField(
         name=name,
         characteristic=kind,
+        kind=given.kind,
         settings=settings,
         values=table,
         categories=categories,
@@ -338,9 +420,30 @@ def _as_field(
         warnings=tuple(f"{kind.label}: {warning}" for warning in values.warnings),
         priorities=priorities,
         observed=observed,
+        days=days,
     )
-    assert width == coded_field.width
-    return _Coded(coded_field, tuple(lookups))
+    frames[name] = _value_frame(coded_field, key)
+    return _Coded(coded_field, frames)
+
+
+def _value_frame(coded_field: CodedField, key: Callable[[Any], Any]) -> _Frame:
+    """What each distinct value contributes: all that later passes would otherwise work out row by row."""
+    name, width, tail = coded_field.name, coded_field.width, coded_field.tail
+    packed = _packed(coded_field.values, coded_field.categories)
+    rank, category = packed // width, packed % width
+    known = rank == KNOWN_RANK
+    frame = pd.DataFrame(
+        {
+            "raw": coded_field.values["value"],
+            name: packed,
+            f"{name}_raw": coded_field.values["value_id"],
+            f"{name}_best": rank * 2 * tail + category,
+            f"{name}_reverse": rank * 2 * tail + (width - 1 - category),
+        }
+    )
+    if width <= MOST_BITS:
+        frame[f"{name}_bit"] = (2 ** category.clip(upper=MOST_BITS)).where(known, 0)
+    return _Frame(key, frame, {f"{name}_reverse": width - 1})
 
 
 def _packed(table: pd.DataFrame, categories: tuple[str, ...]) -> pd.Series:
@@ -358,13 +461,12 @@ def _natural(label: str) -> tuple[int, float, str]:
         return (1, 0.0, label)
 
 
-def _source_lookup(
-    extract: Extract, engine: Engine, settings: CharacteristicSettings, name: str
-) -> tuple[_Lookup, int]:
-    source = settings.source
-    assert source is not None
-    key = _text(extract.table, source.column)
-    raw = _distinct(engine, extract.table, key)
+def _source_frame(
+    extract: Extract, engine: Engine, source: SourceSettings, column: str
+) -> tuple[_Frame, int]:
+    """Who gave a value: kind * priorities + priority, the better source the larger."""
+    key = partial(as_text, column=source.column)
+    raw = distinct(engine, extract.table, key(extract.table))
     words = normalise(raw["value"])
     kinds = pd.Series(1, index=raw.index)
     kinds[words == ""] = 0
@@ -373,29 +475,25 @@ def _source_lookup(
     ordered = list(normalise(pd.Series(source.priority, dtype="string")))
     priorities = len(ordered) + 1
     places = {word: priorities - 1 - place for place, word in enumerate(ordered)}
-    priority = words.map(places).fillna(0)
-    column = f"{name}_source"
-    frame = pd.DataFrame({"raw": raw["value"], column: (kinds * priorities + priority).astype("int64")})
-    return _Lookup(key, frame, {column: 0}), priorities
+    priority = pd.to_numeric(words.map(places)).fillna(0).astype("int64")
+    number = kinds.astype("int64") * priorities + priority
+    return _Frame(key, pd.DataFrame({"raw": raw["value"], column: number})), priorities
 
 
-def _observed_lookup(
-    extract: Extract, engine: Engine, settings: CharacteristicSettings, name: str
-) -> tuple[_Lookup, tuple[str, ...]]:
-    assert settings.observed is not None
-    key = _text(extract.table, settings.observed)
-    raw = _distinct(engine, extract.table, key)
+def _observed_frame(extract: Extract, engine: Engine, column: str, name: str) -> tuple[_Frame, tuple[str, ...]]:
+    key = partial(as_text, column=column)
+    raw = distinct(engine, extract.table, key(extract.table))
     values = code_values(raw, name).table
     categories = ("", *sorted(set(values.loc[values["status"] == Status.KNOWN, "category"])))
-    column = f"{name}_observed"
-    frame = pd.DataFrame({"raw": values["value"], column: _packed(values, categories)})
-    return _Lookup(key, frame, {column: 0}), categories
+    frame = pd.DataFrame({"raw": values["value"], f"{name}_observed": _packed(values, categories)})
+    return _Frame(key, frame), categories
 
 
 # ---------------------------------------------------------------- dates and places
 
 
-def _date_key(table: Any, column: str) -> Any:
+def date_key(table: Any, column: str) -> Any:
+    """The text of a date column by which it is listed: the day, without the time."""
     values = table[column]
     if values.type().is_string():
         return values.substr(0, DATE_TEXT_LENGTH)
@@ -404,22 +502,19 @@ def _date_key(table: Any, column: str) -> Any:
     return values.cast("string").substr(0, DATE_TEXT_LENGTH)
 
 
-def _date_lookups(extract: Extract, service: Service, engine: Engine) -> dict[str, tuple[Any, pd.DataFrame]]:
-    """Name of the staged column -> (key, distinct dates) for the contact date and each recorded date."""
+def _parsed_dates(extract: Extract, service: Service, engine: Engine) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Name of the coded column -> (column, its distinct dates) for the contact date and each recorded date."""
     wanted = {"day": service.extract.date}
     wanted |= {f"{n}_day": s.recorded for n, s in service.characteristics.items()}
     found = {}
     for name, column in wanted.items():
-        if column is None:
-            continue
-        key = _date_key(extract.table, column)
-        raw = _distinct(engine, extract.table, key)
-        parsed = parse_dates(raw["value"], day_first=service.extract.day_first)
-        found[name] = (key, parsed.assign(records=raw["records"].to_numpy()))
+        if column is not None:
+            raw = distinct(engine, extract.table, date_key(extract.table, column))
+            found[name] = (column, parse_dates(raw["value"], day_first=service.extract.day_first))
     return found
 
 
-def _reference_date(service: Service, contact_dates: tuple[Any, pd.DataFrame] | None) -> date | None:
+def _reference_date(service: Service, contact_dates: tuple[str, pd.DataFrame] | None) -> date | None:
     """The day on which ages are reckoned: the end of the period, else the last contact."""
     if service.service.period.to is not None:
         return service.service.period.to
@@ -429,7 +524,7 @@ def _reference_date(service: Service, contact_dates: tuple[Any, pd.DataFrame] | 
     return None if pd.isna(last) else last.date()
 
 
-def _span(dates: Mapping[str, tuple[Any, pd.DataFrame]]) -> tuple[pd.Timestamp, int]:
+def _span(dates: Mapping[str, tuple[str, pd.DataFrame]]) -> tuple[pd.Timestamp, int]:
     """First day of any date, and how many numbers days need (0 is 'no date')."""
     found = [frame["date"].dropna() for _, frame in dates.values()]
     found = [days for days in found if len(days)]
@@ -440,64 +535,46 @@ def _span(dates: Mapping[str, tuple[Any, pd.DataFrame]]) -> tuple[pd.Timestamp, 
     return first, (last - first).days + 2
 
 
+def _day_frames(dates: Mapping[str, tuple[str, pd.DataFrame]], first_day: pd.Timestamp) -> dict[str, _Frame]:
+    frames = {}
+    for name, (column, parsed) in dates.items():
+        number = ((parsed["date"] - first_day).dt.days + 1).fillna(0).astype("int64")
+        frames[name] = _Frame(
+            partial(date_key, column=column), pd.DataFrame({"raw": parsed["value"], name: number})
+        )
+    return frames
+
+
 @dataclass(frozen=True)
 class _Place:
     labels: tuple[str, ...]
-    lookup: _Lookup | None
+    frame: _Frame | None
 
 
-def _code_place(extract: Extract, engine: Engine, column: str | None) -> _Place:
+def _code_place(extract: Extract, engine: Engine, column: str | None, name: str) -> _Place:
     """Places by number: spellings that differ in case or spaces are one place, named as most often written."""
     if column is None:
         return _Place(("Not recorded",), None)
-    key = _text(extract.table, column)
-    raw = _distinct(engine, extract.table, key)
+    key = partial(as_text, column=column)
+    raw = distinct(engine, extract.table, key(extract.table))
     words = raw["value"].astype("string").str.strip().str.casefold()
     blank = words.isin(codelists.missing_words("place")["text"]) | (words == "")
     named = raw.assign(words=words)[~blank].sort_values("records", ascending=False, kind="stable")
     labels = named.groupby("words", sort=True)["value"].first().str.strip()
     numbers = {word: number for number, word in enumerate(labels.index, start=1)}
-    ids = words.map(numbers).where(~blank, 0).fillna(0).astype("int64")
-    frame = pd.DataFrame({"raw": raw["value"], "place": ids})
-    return _Place(("Not recorded", *labels), _Lookup(key, frame, {"place": 0}))
-
-
-def _all_lookups(
-    dates: Mapping[str, tuple[Any, pd.DataFrame]],
-    coded: Mapping[str, _Coded],
-    places: Mapping[str, _Place],
-    first_day: pd.Timestamp,
-) -> dict[str, _Lookup]:
-    lookups: dict[str, _Lookup] = {}
-    for name, (key, frame) in dates.items():
-        days = (frame["date"] - first_day).dt.days + 1
-        column = pd.DataFrame({"raw": frame["value"], name: days.fillna(0).astype("int64")})
-        lookups[name] = _Lookup(key, column, {name: 0})
-    for each in coded.values():
-        lookups.update(each.lookups)
-    for name, place in places.items():
-        if place.lookup is not None:
-            frame = place.lookup.frame.rename(columns={"place": name})
-            lookups[name] = _Lookup(place.lookup.key, frame, {name: 0})
-    return lookups
+    number = words.map(numbers).where(~blank, 0).fillna(0).astype("int64")
+    return _Place(("Not recorded", *labels), _Frame(key, pd.DataFrame({"raw": raw["value"], name: number})))
 
 
 # ---------------------------------------------------------------- joining and rejecting
 
 
-def _join(table: Any, lookups: Mapping[str, _Lookup], engine: Engine) -> tuple[Any, list[str]]:
-    """Left-join every lookup; a value that is null in the extract takes the lookup's blank numbers."""
-    keyed = table.mutate(**{f"__key_{name}": lookup.key for name, lookup in lookups.items()})
-    columns: list[str] = []
-    for name, lookup in lookups.items():
-        small = lookup.frame.astype({column: _smallest(lookup.frame[column]) for column in lookup.blank})
-        small = small.rename(columns={"raw": f"__raw_{name}"})
-        right = engine.lookup(small, f"lookup_{name}")
-        keyed = keyed.left_join(right, keyed[f"__key_{name}"] == right[f"__raw_{name}"])
-        keyed = keyed.mutate(**{column: keyed[column].fill_null(blank) for column, blank in lookup.blank.items()})
-        keyed = keyed.drop(f"__raw_{name}")
-        columns.extend(lookup.blank)
-    return keyed.drop(*[f"__key_{name}" for name in lookups]), columns
+def _as_lookup(name: str, frame: _Frame, engine: Engine) -> _Lookup:
+    numbers = [column for column in frame.frame.columns if column != "raw"]
+    kinds = {column: _smallest(frame.frame[column]) for column in numbers}
+    small = frame.frame.astype({"raw": "string", **kinds})
+    blanks = {column: frame.blanks.get(column, 0) for column in numbers}
+    return _Lookup(frame.key, engine.lookup(small, f"lookup_{name}"), blanks)
 
 
 def _smallest(numbers: pd.Series) -> str:
@@ -505,8 +582,85 @@ def _smallest(numbers: pd.Series) -> str:
     return "int16" if largest < 2**15 else "int32" if largest < 2**31 else "int64"
 
 
+def _joined(table: Any, lookups: Mapping[str, _Lookup], columns: Iterable[str]) -> Any:
+    """Left-join the lookups of the coded columns asked for; a null takes the lookup's number of a null.
+
+    The numbers come under names of their own (`coded_name`), as the extract may have columns of the same name.
+    """
+    wanted = set(columns)
+    used = {name: lookup for name, lookup in lookups.items() if wanted & set(lookup.columns)}
+    if not used:
+        return table
+    joined = table.mutate(**{f"__key_{name}": lookup.key(table) for name, lookup in used.items()})
+    filled = {}
+    for name, lookup in used.items():
+        numbers = [column for column in lookup.columns if column in wanted]
+        right = lookup.table.select(
+            **{f"__raw_{name}": lookup.table["raw"]}, **{f"__number_{c}": lookup.table[c] for c in numbers}
+        )
+        joined = joined.left_join(right, joined[f"__key_{name}"] == right[f"__raw_{name}"])
+        filled |= {column: lookup.columns[column] for column in numbers}
+    return joined.mutate(
+        **{coded_name(column): joined[f"__number_{column}"].fill_null(blank) for column, blank in filled.items()}
+    )
+
+
+def coded_name(name: str) -> str:
+    """The name of a coded column while it stands beside the columns of the extract."""
+    return f"__coded_{name}"
+
+
+def _reject(
+    extract: Extract,
+    service: Service,
+    lookups: Mapping[str, _Lookup],
+    coded: Mapping[str, _Coded],
+    first_day: pd.Timestamp,
+) -> Extract:
+    """The extract without the rows that cannot be used.
+
+    Where no row falls under a reason, the table is left as it is, so that later passes filter nothing.
+    """
+    period = service.service.period
+    asked = {"day": bool(period.from_ or period.to), "age": service.service.ages is not None}
+    needed = [name for name, wanted in asked.items() if wanted and name in lookups]
+    columns = list(extract.table.columns)
+    table = _joined(extract.table, lookups, needed)
+    reasons = _rejections(table, needed, service, coded, first_day)
+    rejected = reject_rows(replace(extract, table=table), reasons)
+    clean = rejected.intake.rows_rejected == extract.intake.rows_rejected
+    kept = extract.table if clean else rejected.table.select(*columns)
+    return replace(rejected, table=kept)
+
+
+# The first character that is not blank; text that is empty or begins with a blank sorts before it.
+FIRST_VISIBLE = "!"
+
+
+def _is_blank(text: Any) -> Any:
+    """Whether text is blank: only what sorts among the blanks is trimmed, as trimming every value is slow."""
+    return ibis.ifelse(text < FIRST_VISIBLE, text.strip() == "", False)
+
+
+def _person_key(extract: Extract, service: Service, engine: Engine) -> Callable[[Any], Any]:
+    """The person to group by; identifiers are trimmed where any of them is padded."""
+    column = service.extract.person
+    if column is None:
+        return lambda table: ibis.row_number()
+    person = extract.table[column]
+    if not person.type().is_string():
+        return lambda table: table[column]
+    padded = (person < FIRST_VISIBLE) | person.endswith(" ") | person.endswith("\t")
+    found = engine.to_frame(extract.table.aggregate(padded=padded.any()))["padded"].iloc[0]
+    return (lambda table: table[column].strip()) if found is True or found == 1 else (lambda table: table[column])
+
+
 def _rejections(
-    table: Any, columns: list[str], service: Service, coded: Mapping[str, _Coded], first_day: pd.Timestamp
+    table: Any,
+    joined: Iterable[str],
+    service: Service,
+    coded: Mapping[str, _Coded],
+    first_day: pd.Timestamp,
 ) -> dict[str, Any]:
     """Reason -> condition; a row counts once, under the first reason that holds."""
     reasons: dict[str, Any] = {}
@@ -515,20 +669,21 @@ def _rejections(
             table, condition
         )
     if service.extract.person is not None:
-        person = _text(table, service.extract.person)
-        reasons["no person identifier"] = person.isnull() | (person.strip() == "")
+        person = table[service.extract.person]
+        blank = _is_blank(person) if person.type().is_string() else ibis.literal(False)
+        reasons["no person identifier"] = person.isnull() | blank
     period = service.service.period
-    if "day" in columns and (period.from_ or period.to):
-        reasons["no readable contact date"] = table["day"] == 0
+    if "day" in joined:
+        reasons["no readable contact date"] = table[coded_name("day")] == 0
         low = 1 if period.from_ is None else (pd.Timestamp(period.from_) - first_day).days + 1
         high = 2**30 if period.to is None else (pd.Timestamp(period.to) - first_day).days + 1
-        reasons["outside the period"] = (table["day"] < low) | (table["day"] > high)
-    if service.service.ages is not None and "age" in coded:
+        reasons["outside the period"] = (table[coded_name("day")] < low) | (table[coded_name("day")] > high)
+    if "age" in joined and service.service.ages is not None:
         outside = _categories_outside(coded["age"].field, service.service.ages)
         if outside:
             width = coded["age"].field.width
             packed = [KNOWN_RANK * width + number for number in outside]
-            reasons["outside the eligible ages"] = table["age"].isin(packed)
+            reasons["outside the eligible ages"] = table[coded_name("age")].isin(packed)
     return reasons
 
 
@@ -540,7 +695,7 @@ def _categories_outside(age: CodedField, ages: tuple[int, int]) -> list[int]:
 def meets(table: Any, condition: Condition) -> Any:
     """Boolean value: which rows meet a condition; a null never does, unless missing = true is asked."""
     column = table[condition.column]
-    text = _text(table, condition.column).strip().lower()
+    text = as_text(table, condition.column).strip().lower()
     blank = column.isnull() | (text == "")
     parts = []
     if condition.missing is not None:
@@ -561,25 +716,3 @@ def meets(table: Any, condition: Condition) -> Any:
     for part in parts[1:]:
         met = met & part
     return met.fill_null(False)
-
-
-def _selected(table: Any, columns: list[str], service: Service, coded: Mapping[str, _Coded]) -> Any:
-    """The columns that are staged: whole numbers, and the person only to group by."""
-    person = table[service.extract.person] if service.extract.person else ibis.row_number()
-    if service.extract.person and person.type().is_string():
-        person = person.strip()
-    chosen: dict[str, Any] = {"person": person}
-    for name in ("day", "point_of_care", "site"):
-        chosen[name] = table[name] if name in columns else ibis.literal(0, "int16")
-    for name, each in coded.items():
-        applies = each.field.settings.applies
-        for column in (c for c in columns if c == name or c.startswith(f"{name}_") and c in _field_columns(name)):
-            chosen[column] = table[column]
-        if applies is not None:
-            not_applicable = STATUS_RANKS.index(Status.NOT_APPLICABLE) * each.field.width
-            chosen[name] = ibis.ifelse(meets(table, applies), table[name], not_applicable)
-    return table.select(**chosen)
-
-
-def _field_columns(name: str) -> set[str]:
-    return {f"{name}{suffix}" for suffix in ("", "_raw", "_source", "_day", "_observed")}

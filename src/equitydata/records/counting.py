@@ -17,39 +17,52 @@ from equitydata.records.persons import NOT_APPLICABLE_RANK, People
 
 DECLINED_RANK = STATUS_RANKS.index("declined")
 JOINT = "joint"
+# Values of these kinds are never listed, however many records share one.
+IDENTIFYING_KINDS = ("birth_date", "postcode", "area")
+_AUDIT = [
+    "characteristic",
+    "value",
+    "records",
+    "status",
+    "category",
+    "detail",
+    "code_list",
+    "matched_by",
+    "suggestion",
+]
+NOT_LISTED = "[values of an identifying field are not listed]"
 
 
-def count_statuses(people: People) -> pd.DataFrame:
+def count_statuses(people: People, codes: pd.DataFrame) -> pd.DataFrame:
     """Statuses of every characteristic, over people and over records.
 
+    codes : the code audit, as `count_codes` gives it; its statuses are those of the records as recorded.
     Returns one row per characteristic and status: characteristic, status, people, records, and
     records_carried_back (records of the people whose chosen value has that status).
     """
-    coded = people.coded
-    by_person, by_record = {}, {}
-    for name, field in coded.fields.items():
-        for rank, status in enumerate(STATUS_RANKS):
-            here = people.table[f"{name}_rank"] == rank
-            by_person[f"{name}|{status}|people"] = here.sum()
-            by_person[f"{name}|{status}|records_carried_back"] = people.table["records"].sum(where=here)
-            value = coded.table[name]
-            low, high = rank * field.width, (rank + 1) * field.width
-            by_record[f"{name}|{status}|records"] = ((value >= low) & (value < high)).sum()
-    engine = coded.engine
-    counts = pd.concat(
-        [engine.to_frame(people.table.aggregate(**by_person)).T, engine.to_frame(coded.table.aggregate(**by_record)).T]
-    )[0]
-    counts = counts.fillna(0).astype("int64")
-    keys = counts.index.str.split("|", expand=True)
-    counts.index = pd.MultiIndex.from_tuples(list(keys), names=["characteristic", "status", "unit"])
-    table = counts.unstack("unit").reset_index()
-    order = {name: number for number, name in enumerate(coded.fields)}
-    ranks = {status: -rank for rank, status in enumerate(STATUS_RANKS)}
-    table = table.sort_values(
-        ["characteristic", "status"], key=lambda column: column.map(order if column.name == "characteristic" else ranks)
-    )
-    columns = ["characteristic", "status", "people", "records", "records_carried_back"]
-    return table[columns].rename_axis(columns=None).reset_index(drop=True)
+    table, rows = people.table, []
+    recorded = codes.groupby(["characteristic", "status"])["records"].sum().to_dict()
+    for name, field in people.coded.fields.items():
+        if field.settings.applies is not None:
+            recorded |= _recorded_statuses(people.coded, field)
+        counted = table.group_by(rank=table[f"{name}_rank"]).agg(people=table.count(), records=table["records"].sum())
+        by_rank = people.coded.engine.to_frame(counted).set_index("rank")
+        by_rank = by_rank.reindex(range(len(STATUS_RANKS)), fill_value=0).astype("int64")
+        for rank in reversed(range(len(STATUS_RANKS))):
+            status = str(STATUS_RANKS[rank])
+            found = by_rank.loc[rank]
+            rows.append((name, status, found["people"], recorded.get((name, status), 0), found["records"]))
+    return pd.DataFrame(rows, columns=["characteristic", "status", "people", "records", "records_carried_back"])
+
+
+def _recorded_statuses(coded: CodedRecords, field: CodedField) -> dict[tuple[str, str], int]:
+    """Records by status of a field that does not apply to every row: its audit of values cannot tell."""
+    table = coded.view([field.name])
+    counted = table.group_by(value=table[field.name]).agg(records=table.count())
+    frame = coded.engine.to_frame(counted)
+    ranks = (frame["value"] // field.width).map(lambda rank: str(STATUS_RANKS[rank]))
+    counts = frame["records"].groupby(ranks).sum()
+    return {(field.name, str(status)): int(counts.get(str(status), 0)) for status in STATUS_RANKS}
 
 
 def count_categories(people: People) -> pd.DataFrame:
@@ -76,24 +89,33 @@ def count_codes(coded: CodedRecords) -> pd.DataFrame:
     """The code audit: every distinct recorded value with its records, as coded.
 
     Returns characteristic, value, records, status, category, detail, code_list, matched_by, suggestion.
-    The values are as recorded: this table never leaves without `release`.
+    The values are as recorded: this table never leaves without `release`. Values of an identifying field are
+    not listed at all.
     """
     frames = []
     for name, field in coded.fields.items():
-        counted = coded.table.group_by(value_id=coded.table[f"{name}_raw"]).agg(records=coded.table.count())
-        counts = coded.engine.to_frame(counted).set_index("value_id")["records"]
-        audit = field.values.drop(columns="records")
-        audit = audit.assign(records=audit["value_id"].map(counts).fillna(0).astype("int64"))
-        blank = int(counts.get(0, 0))
-        if blank:
-            empty = {"value": "", "status": "missing", "records": blank, "matched_by": "missing word"}
-            audit = pd.concat([audit, pd.DataFrame([empty])], ignore_index=True)
-        audit.insert(0, "characteristic", name)
+        counts = _value_counts(coded, name)
+        audit = field.values.assign(
+            characteristic=name, records=field.values["value_id"].map(counts).fillna(0).astype("int64")
+        )
+        blank = {"characteristic": name, "status": "missing", "records": int(counts.get(0, 0))}
+        audit = pd.concat([audit[_AUDIT], pd.DataFrame([{**dict.fromkeys(_AUDIT, ""), **blank}])], ignore_index=True)
+        audit = audit.fillna({column: "" for column in _AUDIT if column != "records"})
+        if field.kind in IDENTIFYING_KINDS:
+            audit = audit.assign(value=NOT_LISTED, suggestion="")
+            audit = audit.groupby([c for c in _AUDIT if c != "records"], sort=False, as_index=False)["records"].sum()
         frames.append(audit[audit["records"] > 0].sort_values("records", ascending=False, kind="stable"))
-    columns = ["characteristic", "value", "records", "status", "category", "detail", "code_list", "matched_by", "suggestion"]
-    table = _stacked(frames, columns)
-    text = [column for column in columns if column != "records"]
-    return table.assign(**{column: table[column].fillna("") for column in text})
+    return _stacked(frames, _AUDIT)
+
+
+def _value_counts(coded: CodedRecords, name: str) -> pd.Series:
+    """Records by the number of the recorded value; 0 is blank."""
+    if coded.complete:
+        listed = coded.fields[name].values.set_index("value_id")["records"]
+        return pd.concat([listed, pd.Series({0: coded.intake.rows_used - int(listed.sum())})])
+    table = coded.view([f"{name}_raw"])
+    counted = table.group_by(value_id=table[f"{name}_raw"]).agg(records=table.count())
+    return coded.engine.to_frame(counted).set_index("value_id")["records"]
 
 
 def count_joint(people: People, first: str, second: str) -> pd.DataFrame:
@@ -133,27 +155,49 @@ def count_known_people(people: People, by: str) -> pd.DataFrame:
 
 
 def count_known_records(coded: CodedRecords, by: str) -> pd.DataFrame:
-    """Records with a known value of each characteristic as recorded, by day, point_of_care or site.
+    """Records with a known value of each core field as recorded, by day, point_of_care or site.
 
-    Returns number, records, and for each characteristic `<f>|known` and `<f>|applicable`.
+    Returns number, records, and for each core field `<f>|known` and `<f>|applicable`.
     """
-    table, counts = coded.table, {"records": coded.table.count()}
-    for name, field in coded.fields.items():
-        value, width = table[name], field.width
-        counts[f"{name}|known"] = (value >= KNOWN_RANK * width).sum()
+    core = core_fields(coded)
+    table = coded.view([by, *(field.name for field in core)])
+    counts = {"records": table.count()}
+    for field in core:
+        value, width = table[field.name], field.width
+        counts[f"{field.name}|known"] = (value >= KNOWN_RANK * width).sum()
         low, high = NOT_APPLICABLE_RANK * width, (NOT_APPLICABLE_RANK + 1) * width
-        counts[f"{name}|applicable"] = ((value < low) | (value >= high)).sum()
+        counts[f"{field.name}|applicable"] = ((value < low) | (value >= high)).sum()
     grouped = table.group_by(number=table[by]).agg(**counts)
     return coded.engine.to_frame(grouped.order_by("number"))
 
 
-def count_points_of_care(coded: CodedRecords) -> pd.DataFrame:
+def count_points_of_care(people: People) -> pd.DataFrame:
     """People seen at each point of care, and how many of them have a known value recorded there.
 
     Returns number, people and `<f>|known` for each core field; people seen at two points count at both.
     """
-    table = coded.table
-    core = [name for name, field in coded.fields.items() if field.characteristic.core]
+    core = [field.name for field in core_fields(people.coded)]
+    if people.has_points:
+        return _points_from_bits(people, core)
+    return _points_from_pairs(people.coded, core)
+
+
+def _points_from_bits(people: People, core: list[str]) -> pd.DataFrame:
+    table, counts = people.table, {}
+    points = range(len(people.coded.places["point_of_care"]))
+    columns = {"people": "seen_mask", **{f"{name}|known": f"{name}_seen_mask" for name in core}}
+    for point in points:
+        for what, mask in columns.items():
+            counts[f"{point} {what}"] = ((table[mask] & (1 << point)) != 0).sum()
+    wide = people.coded.engine.to_frame(table.aggregate(**counts)).iloc[0].fillna(0).astype("int64")
+    rows = [{"number": point, **{what: wide[f"{point} {what}"] for what in columns}} for point in points]
+    frame = pd.DataFrame(rows)
+    return frame[frame["people"] > 0].reset_index(drop=True)
+
+
+def _points_from_pairs(coded: CodedRecords, core: list[str]) -> pd.DataFrame:
+    """The same where points of care are too many for bits: each person and point once."""
+    table = coded.view([*core, "point_of_care"], person=True)
     flags = {name: (table[name] >= KNOWN_RANK * coded.fields[name].width).max() for name in core}
     pairs = table.group_by(["person", "point_of_care"]).agg(**flags)
     counts: dict[str, Any] = {f"{name}|known": pairs[name].sum() for name in core}
@@ -187,7 +231,7 @@ def _at_most_two(number: Any) -> Any:
 
 def count_sources(coded: CodedRecords, name: str) -> pd.DataFrame:
     """Records with a known value of one field by who gave it: columns source, records."""
-    field, table = coded.fields[name], coded.table
+    field, table = coded.fields[name], coded.view([name, f"{name}_source"])
     known = table.filter(table[name] >= KNOWN_RANK * field.width)
     counted = known.group_by(number=known[f"{name}_source"]).agg(records=known.count())
     frame = coded.engine.to_frame(counted)
@@ -201,7 +245,7 @@ def count_observed(coded: CodedRecords, name: str) -> pd.DataFrame:
 
     Either may be '' where it is not known.
     """
-    field, table = coded.fields[name], coded.table
+    field, table = coded.fields[name], coded.view([name, f"{name}_observed"])
     pairs = table.group_by(own=table[name], seen=table[f"{name}_observed"]).agg(records=table.count())
     frame = coded.engine.to_frame(pairs)
     category = _known_category(frame["own"], field.categories)
@@ -221,7 +265,7 @@ def _known_category(packed: pd.Series, categories: tuple[str, ...]) -> pd.Series
 
 def count_stale(coded: CodedRecords, name: str, before: pd.Timestamp) -> tuple[int, int]:
     """Records of one field with a known value recorded before a day, and all with a known recorded date."""
-    field, table = coded.fields[name], coded.table
+    field, table = coded.fields[name], coded.view([name, f"{name}_day"])
     known = table.filter((table[name] >= KNOWN_RANK * field.width) & (table[f"{name}_day"] > 0))
     limit = (before - coded.first_day).days + 1
     frame = coded.engine.to_frame(
@@ -232,7 +276,7 @@ def count_stale(coded: CodedRecords, name: str, before: pd.Timestamp) -> tuple[i
 
 def count_place_categories(coded: CodedRecords, name: str, place: str) -> pd.DataFrame:
     """Records of one field by place, status and category: columns place, status, category, records."""
-    field, table = coded.fields[name], coded.table
+    field, table = coded.fields[name], coded.view([name, place])
     counted = table.group_by(place=table[place], value=table[name]).agg(records=table.count())
     frame = coded.engine.to_frame(counted)
     return pd.DataFrame(

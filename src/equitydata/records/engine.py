@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import glob
 import hashlib
 import itertools
 import os
@@ -47,21 +48,25 @@ class Engine:
     connection : the ibis backend. Open one with `open_engine`, or wrap a user's backend with `for_table`.
     """
 
-    def __init__(self, connection: Any, *, spill: Path | None = None, owned: bool = True) -> None:
+    def __init__(
+        self, connection: Any, *, spill: Path | None = None, closes_connection: bool = False
+    ) -> None:
         self.connection = connection
-        self._owned = owned
+        self._closes_connection = closes_connection or spill is not None
         self._names = itertools.count(1)
         self._staged: set[str] = set()
         self._opened_for_others = contextlib.ExitStack()
+        self._spill = spill
+        # Runs at close, when the engine is let go, or when the program ends, whichever comes first.
         self._remove_spill = (
             weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True) if spill else None
         )
 
     @classmethod
-    def for_table(cls, table: Any, *, owned: bool = False) -> Engine:
+    def for_table(cls, table: Any) -> Engine:
         """The engine that a user's Ibis table already lives in; closing it leaves their connection open."""
         try:
-            return cls(table.get_backend(), owned=owned)
+            return cls(table.get_backend())
         except Exception:  # ibis raises several kinds here, and the cause is always the same
             raise InputError(
                 "This Ibis table belongs to no connection.",
@@ -76,7 +81,7 @@ class Engine:
     @property
     def is_ours(self) -> bool:
         """True for the private in-memory engine, which files and frames are read into."""
-        return self._owned and self.is_duckdb
+        return self._spill is not None
 
     def __enter__(self) -> Engine:
         return self
@@ -89,7 +94,7 @@ class Engine:
     def close(self) -> None:
         """Drop what was staged and remove the spill folder. A second call does nothing."""
         self._opened_for_others.close()
-        if self._owned:
+        if self._closes_connection:
             self.connection.disconnect()
         else:
             for name in tuple(self._staged):
@@ -108,7 +113,7 @@ class Engine:
 
         The name is a stem: each call makes a table of its own, so that an expression may read an earlier one.
         """
-        table_name = self._new_name(name)
+        table_name = self.new_name(name)
         with guarded():
             if self.is_ours:
                 return self.connection.create_table(table_name, expression, database=(_STAGE, "main"))
@@ -128,7 +133,8 @@ class Engine:
         names : column names to hold them under, `schema.names` where left out.
         Errors raised by the stream come out as they are.
         """
-        table_name = self._new_name(name)
+        self._needs_own()
+        table_name = self.new_name(name)
         target = f"{_STAGE}.main.{quoted(table_name)}"
         empty = schema.empty_table().rename_columns(names or schema.names)
         stream = _Stream(batches)
@@ -166,7 +172,7 @@ class Engine:
     def lookup(self, frame: pd.DataFrame | pa.Table, name: str) -> Any:
         """Put a small table into the engine, under a name of its own; returns the Ibis table."""
         table = as_arrow(frame)
-        table_name = self._new_name(name)
+        table_name = self.new_name(name)
         with guarded():
             if not self.is_duckdb:
                 return self.connection.create_table(table_name, table, temp=True)
@@ -178,10 +184,26 @@ class Engine:
 
     def view(self, table: pa.Table, name: str) -> Any:
         """Show an Arrow table to the engine without a copy; returns the Ibis table."""
-        table_name = self._new_name(name)
+        self._needs_own()
+        table_name = self.new_name(name)
         with guarded():
             self.connection.con.register(table_name, table)
             return self.connection.table(table_name)
+
+    def parquet(self, path: Path) -> Any:
+        """Read a Parquet file in place; returns the Ibis table."""
+        self._needs_own()
+        # DuckDB takes *, ? and [ in a file name for a pattern.
+        literal = glob.escape(str(path))
+        with guarded(path.name):
+            return self.connection.read_parquet(literal, table_name=self.new_name("parquet"))
+
+    def _needs_own(self) -> None:
+        if not self.is_ours:
+            raise ConfigError(
+                "Files and tables in memory are read into an engine of their own.",
+                mend="Pass the engine that open_engine() gives.",
+            )
 
     def to_frame(self, expression: Any) -> pd.DataFrame:
         """Fetch an aggregated result as a pandas table.
@@ -220,7 +242,8 @@ class Engine:
                 place = ".".join(quoted(part) for part in (database, schema, name))
                 self.connection.con.execute(f"DROP TABLE IF EXISTS {place}")
 
-    def _new_name(self, stem: str) -> str:
+    def new_name(self, stem: str) -> str:
+        """A name that nothing else in this engine has."""
         name = f"{re.sub('[^0-9a-zA-Z_]', '_', stem)[:40]}_{next(self._names)}"
         self._staged.add(name)
         return name

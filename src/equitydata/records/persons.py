@@ -11,7 +11,7 @@ conflict left on the same date and source is not known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from equitydata import codelists
 from equitydata.errors import ConfigError
 from equitydata.records.coded import (
     KNOWN_RANK,
+    MOST_BITS,
     SELF_REPORTED,
     STATUS_RANKS,
     CodedField,
@@ -30,8 +31,11 @@ from equitydata.records.coded import (
 )
 from equitydata.rulebook import Rulebook
 
-# A person's known categories are gathered as bits of one 64-bit number; more categories do not fit.
-MOST_BITS = 62
+# What an engine holds for one person and field while it gathers them, measured on DuckDB; and how much at a time.
+BYTES_A_PERSON = 160
+BYTES_A_FIELD = 18
+BYTES_AT_A_TIME = 1_200_000_000
+PLACES = ("point_of_care", "site")
 NOT_KNOWN_RANK = STATUS_RANKS.index("not_known")
 NOT_APPLICABLE_RANK = STATUS_RANKS.index("not_applicable")
 
@@ -41,35 +45,18 @@ class People:
     """One row per person, as small whole numbers; no identifier is left.
 
     table : ibis table with records, day, point_of_care, site (of the latest contact) and for each field
-        `<f>_rank`, `<f>_category`, `<f>_known` (records with a known value), `<f>_conflict`, `<f>_overridden`,
-        `<f>_self_first` (the self-reported rule changed the value), `<f>_self` (the value is the person's own).
-        Core fields add `<f>_points` and `<f>_moments` (two or more points of care, or dates, hold a value),
-        and `<f>_mask` and `<f>_groups` (known categories and groups met, as bits).
+        `<f>_rank`, `<f>_category`, `<f>_conflict`, `<f>_overridden`, `<f>_self_first` (the self-reported rule
+        changed the value), `<f>_self` (the value is the person's own). Core fields add `<f>_known` (records
+        with a known value), `<f>_points` and `<f>_moments` (two or more points of care, or dates, hold a
+        value), `<f>_mask` (known categories met, as bits) and, where points of care fit into bits, `seen_mask`
+        and `<f>_seen_mask` (points of care seen at, and with a known value there).
+    has_mask : fields with `<f>_mask`. has_points : points of care are kept as bits.
     """
 
     coded: CodedRecords
     table: Any
-    groups: Mapping[str, tuple[str, ...]]
     has_mask: frozenset[str]
-
-
-@dataclass(frozen=True)
-class _Packing:
-    """How one field's records are ordered by one whole number."""
-
-    field: CodedField
-    days: int
-    source_before_date: bool
-
-    @property
-    def tail(self) -> int:
-        """How many numbers stand behind status and self-report: date, priority and category."""
-        return self.days * self.field.priorities * self.field.width
-
-    @property
-    def kind(self) -> str:
-        """The smallest whole-number type that holds every record."""
-        return "int32" if 2 * len(STATUS_RANKS) * self.tail < 2**31 else "int64"
+    has_points: bool
 
 
 def resolve_people(coded: CodedRecords, rulebook: Rulebook) -> People:
@@ -77,39 +64,79 @@ def resolve_people(coded: CodedRecords, rulebook: Rulebook) -> People:
 
     Raises ConfigError where a rule needs what the extract does not have.
     """
-    packings = {name: _packing(field, coded, rulebook) for name, field in coded.fields.items()}
+    _check_rule(coded, rulebook)
     masked = {
         name
         for name, field in coded.fields.items()
         if (field.characteristic.core or field.characteristic.residual_override) and field.width <= MOST_BITS
     }
-    groups = {name: _groups(coded.fields[name]) for name in masked}
-    aggregates: dict[str, Any] = {"records": coded.table.count(), **_latest(coded)}
-    for name, packing in packings.items():
-        aggregates |= _aggregates(coded, packing, rulebook, name in masked, groups.get(name, ()))
-    best = coded.engine.stage(coded.table.group_by("person").agg(**aggregates), "best_records")
-    table = _with_modes(best, coded, packings, rulebook)
-    table = _decoded(table, coded, packings, masked, rulebook)
-    people = coded.engine.stage(table.drop("person"), "people")
-    coded.engine.drop("best_records")
-    return People(coded, people, groups, frozenset(masked))
+    has_points = len(coded.places["point_of_care"]) <= MOST_BITS
+    parts = _parts_of_people(coded)
+    staged = []
+    for number in range(parts):
+        part = None if parts == 1 else (number, parts)
+        best = _best_records(coded, masked, has_points, rulebook, part)
+        decoded = _decoded(best, coded, masked, rulebook)
+        staged.append(coded.engine.stage(decoded.drop("person"), f"people_{number}"))
+    people = staged[0] if parts == 1 else ibis.union(*staged)
+    return People(coded, people, frozenset(masked), has_points)
 
 
-def _packing(field: CodedField, coded: CodedRecords, rulebook: Rulebook) -> _Packing:
-    by_source = rulebook.value("person_rule") == "source_priority"
-    if by_source and field.characteristic.core and not (field.settings.source and field.settings.source.priority):
-        raise ConfigError(
-            "person_rule = 'source_priority' needs the sources in order.",
-            where=f"[characteristics.{field.name}] source",
-            mend='Add priority = ["GP", "INPATIENT"], best first.',
-        )
-    return _Packing(field, coded.days, by_source)
+def _parts_of_people(coded: CodedRecords) -> int:
+    """In how many parts the people are resolved, so that a part's sums stay in memory.
+
+    An engine gathers the sums of a person anew in each block of records before it joins them, so what it
+    holds at a time grows with the records.
+    """
+    if not coded.has_person:
+        return 1
+    held = coded.intake.rows_used * (BYTES_A_PERSON + BYTES_A_FIELD * len(coded.fields))
+    return max(1, math.ceil(held / BYTES_AT_A_TIME))
 
 
-def _groups(field: CodedField) -> tuple[str, ...]:
-    """The groups (five ethnic groups, language groups) that a field's categories belong to; '' first."""
-    names = category_groups(field)
-    return ("", *sorted(set(names) - {""}))
+def _best_records(
+    coded: CodedRecords,
+    masked: set[str],
+    has_points: bool,
+    rulebook: Rulebook,
+    part: tuple[int, int] | None,
+) -> Any:
+    """One row per person: the best record of each field, and what verification needs, as whole numbers."""
+    table = coded.view(_columns(coded, masked), person=True, part=part)
+    aggregates: dict[str, Any] = {"records": table.count(), "latest": _latest(table, coded)}
+    if has_points:
+        aggregates["seen_mask"] = _bit(table["point_of_care"]).bit_or()
+    for name, field in coded.fields.items():
+        aggregates |= _aggregates(table, field, rulebook, name in masked, has_points)
+    best = table.group_by("person").agg(**aggregates)
+    if rulebook.value("person_rule") == "most_frequent_known":
+        best = _with_modes(best, coded, rulebook, part)
+    return best
+
+
+def _columns(coded: CodedRecords, masked: set[str]) -> list[str]:
+    columns = ["day", "point_of_care", "site"]
+    for name, field in coded.fields.items():
+        columns += [f"{name}_best", *(c for c in (f"{name}_source", f"{name}_day") if coded.has(c))]
+        if not field.characteristic.multiple:
+            columns.append(f"{name}_reverse")
+        if name in masked:
+            columns.append(f"{name}_bit")
+        if field.characteristic.core:
+            columns.append(name)
+    return columns
+
+
+def _check_rule(coded: CodedRecords, rulebook: Rulebook) -> None:
+    for field in coded.fields.values():
+        source = field.settings.source
+        ordered = source is not None and source.priority
+        if rulebook.value("person_rule") == "source_priority" and field.characteristic.core and not ordered:
+            raise ConfigError(
+                "person_rule = 'source_priority' needs the sources in order.",
+                where=f"[characteristics.{field.name}] source",
+                mend='Add priority = ["GP", "INPATIENT"], best first.',
+            )
 
 
 def category_groups(field: CodedField) -> list[str]:
@@ -124,76 +151,87 @@ def category_groups(field: CodedField) -> list[str]:
 # ---------------------------------------------------------------- per person
 
 
-def _latest(coded: CodedRecords) -> dict[str, Any]:
-    """Day, and place of the latest contact: the larger number of the place where two share a day."""
-    table, day = coded.table, coded.table["day"].cast("int64")
-    found: dict[str, Any] = {"day": table["day"].max()}
-    for place in ("point_of_care", "site"):
-        found[place] = (day * len(coded.places[place]) + table[place]).max() % len(coded.places[place])
+def _latest(table: Any, coded: CodedRecords) -> Any:
+    """Day, point of care and site of the latest contact as one number; the larger place where two share a day."""
+    points, sites = (len(coded.places[place]) for place in PLACES)
+    kind = "int32" if points * sites * coded.days < 2**31 else "int64"
+    day, point, site = (table[name].cast(kind) for name in ("day", *PLACES))
+    return ((day * points + point) * sites + site).max()
+
+
+def _latest_parts(latest: Any, coded: CodedRecords) -> dict[str, Any]:
+    points, sites = (len(coded.places[place]) for place in PLACES)
+    whole = (latest / sites).floor()
+    return {
+        "day": (whole / points).floor().cast("int32"),
+        "point_of_care": (whole % points).cast("int32"),
+        "site": (latest % sites).cast("int32"),
+    }
+
+
+def _order(table: Any, field: CodedField, rulebook: Rulebook, *, self_first: bool, reverse: bool = False) -> Any:
+    """The whole number by which a person's records of one field are ordered.
+
+    Date and source also order the records without a known value among each other; that changes nothing, as
+    their category is 0.
+    """
+    name, kind = field.name, field.order_type
+    order = table[f"{name}_reverse" if reverse else f"{name}_best"].cast(kind)
+    detail = _moment(table, field).cast(kind) * field.priorities
+    if f"{name}_source" in table.columns:
+        source = table[f"{name}_source"].cast(kind)
+        if field.priorities > 1:
+            priority = source % field.priorities
+            by_source = rulebook.value("person_rule") == "source_priority"
+            detail = priority * field.days + _moment(table, field).cast(kind) if by_source else detail + priority
+        if self_first:
+            order = order + (source >= SELF_REPORTED * field.priorities).cast(kind) * field.tail
+    elif self_first and field.settings.self_reported is True:
+        order = order + field.tail
+    return order + detail * field.width
+
+
+def _moment(table: Any, field: CodedField) -> Any:
+    """The day a value was recorded where the extract has it, else the day of the contact."""
+    recorded = f"{field.name}_day"
+    if recorded not in table.columns:
+        return table["day"]
+    return ibis.ifelse(table[recorded] > 0, table[recorded], table["day"])
+
+
+def _aggregates(table: Any, field: CodedField, rulebook: Rulebook, masked: bool, has_points: bool) -> dict[str, Any]:
+    name = field.name
+    self_first = rulebook.value("self_reported_first")
+    found = {f"{name}__best": _order(table, field, rulebook, self_first=self_first).max()}
+    if not field.characteristic.multiple:
+        found[f"{name}__reverse"] = _order(table, field, rulebook, self_first=self_first, reverse=True).max()
+    if field.has_source and self_first:
+        found[f"{name}__recent"] = _order(table, field, rulebook, self_first=False).max()
+    if masked:
+        found[f"{name}__mask"] = table[f"{name}_bit"].bit_or()
+    if field.characteristic.core:
+        found |= _recordings(table, field, has_points)
     return found
 
 
-def _parts(coded: CodedRecords, field: CodedField) -> tuple[Any, Any, Any, Any]:
-    """Value, category, self-reported flag and day of each record of one field."""
-    table, name = coded.table, field.name
-    value = table[name]
-    known = value >= KNOWN_RANK * field.width
-    day = table["day"]
-    if f"{name}_day" in table.columns:
-        day = ibis.ifelse(table[f"{name}_day"] > 0, table[f"{name}_day"], day)
-    if f"{name}_source" in table.columns:
-        own = (table[f"{name}_source"] >= SELF_REPORTED * field.priorities).cast("int32")
-    else:
-        own = ibis.literal(int(field.settings.self_reported is True), "int32")
-    return value, known, own, day
+def _recordings(table: Any, field: CodedField, has_points: bool) -> dict[str, Any]:
+    """How often, when and where a person has a known value.
 
-
-def _order(coded: CodedRecords, packing: _Packing, *, self_first: bool, reverse: bool = False) -> Any:
-    """The whole number by which a person's records of one field are ordered."""
-    field, table, width = packing.field, coded.table, packing.field.width
-    value, known, own, day = _parts(coded, field)
-    value, day = value.cast(packing.kind), day.cast(packing.kind)
-    priority = ibis.literal(0, packing.kind)
-    if f"{field.name}_source" in table.columns and field.priorities > 1:
-        priority = (table[f"{field.name}_source"] % field.priorities).cast(packing.kind)
-    if packing.source_before_date:
-        detail = priority * packing.days + day
-    else:
-        detail = day * field.priorities + priority
-    category = value - KNOWN_RANK * width
-    if reverse:
-        category = width - 1 - category
-    head = ibis.literal(KNOWN_RANK * 2 * packing.tail, packing.kind)
-    if self_first:
-        head = head + own.cast(packing.kind) * packing.tail
-    return ibis.ifelse(known, head + detail * width + category, value * (2 * packing.tail // width))
-
-
-def _aggregates(
-    coded: CodedRecords, packing: _Packing, rulebook: Rulebook, masked: bool, groups: tuple[str, ...]
-) -> dict[str, Any]:
-    field, name = packing.field, packing.field.name
-    value, known, own, day = _parts(coded, field)
-    self_first = rulebook.value("self_reported_first")
+    A record without one contributes 0 by multiplication, which is quicker than to filter each sum. The first
+    moment is kept as the days left after it, so that it is a maximum too.
+    """
+    name, known = field.name, table[field.name] >= KNOWN_RANK * field.width
+    one, moment = known.cast("int32"), _moment(table, field).cast("int32")
     found = {
-        f"{name}__best": _order(coded, packing, self_first=self_first).max(),
-        f"{name}__known": known.sum().cast("int32"),
+        f"{name}__known": table.count(where=known),
+        f"{name}__last_moment": (one * moment).max(),
+        f"{name}__days_left": (one * (field.days - moment)).max(),
     }
-    if not field.characteristic.multiple:
-        found[f"{name}__reverse"] = _order(coded, packing, self_first=self_first, reverse=True).max()
-    if field.has_source and self_first:
-        found[f"{name}__recent"] = _order(coded, packing, self_first=False).max()
-    category = value - KNOWN_RANK * field.width
-    if masked:
-        found[f"{name}__mask"] = ibis.ifelse(known, _bit(category), 0).bit_or()
-    if field.characteristic.core:
-        point = coded.table["point_of_care"]
-        found |= {
-            f"{name}__first_point": point.min(where=known),
-            f"{name}__last_point": point.max(where=known),
-            f"{name}__first_moment": day.min(where=known),
-            f"{name}__last_moment": day.max(where=known),
-        }
+    if has_points:
+        found[f"{name}__seen"] = (_bit(table["point_of_care"]) * one).bit_or()
+    else:
+        found[f"{name}__first_point"] = table["point_of_care"].min(where=known)
+        found[f"{name}__last_point"] = table["point_of_care"].max(where=known)
     return found
 
 
@@ -201,29 +239,30 @@ def _bit(number: Any) -> Any:
     return ibis.literal(1, "int64") << number.cast("int64")
 
 
-def _with_modes(best: Any, coded: CodedRecords, packings: Mapping[str, _Packing], rulebook: Rulebook) -> Any:
+def _with_modes(best: Any, coded: CodedRecords, rulebook: Rulebook, part: tuple[int, int] | None) -> Any:
     """For `most_frequent_known`: replace each field's best record by that of its most frequent category."""
-    if rulebook.value("person_rule") != "most_frequent_known":
-        return best
-    for name, packing in packings.items():
-        known = coded.table[name] >= KNOWN_RANK * packing.field.width
-        ordered = coded.table.mutate(
-            order_=_order(coded, packing, self_first=rulebook.value("self_reported_first")).cast("int64")
+    for name, field in coded.fields.items():
+        extra = [c for c in (f"{name}_source", f"{name}_day") if coded.has(c)]
+        table = coded.view([name, f"{name}_best", "day", *extra], person=True, part=part)
+        order = _order(table, field, rulebook, self_first=rulebook.value("self_reported_first")).cast("int64")
+        known = table[name] >= KNOWN_RANK * field.width
+        counted = (
+            table.mutate(order_=order)
+            .filter(known)
+            .group_by(["person", name])
+            .agg(times=lambda t: t.count(), latest=lambda t: t.order_.max())
         )
-        counted = ordered.filter(known).group_by(["person", name]).agg(
-            times=lambda t: t.count(), latest=lambda t: t.order_.max()
+        top = 2 * len(STATUS_RANKS) * field.tail
+        mode = counted.group_by(mode_person=counted["person"]).agg(
+            mode_=(counted.times * top + counted.latest).max() % top
         )
-        top = 2 * len(STATUS_RANKS) * packing.tail
-        mode = counted.group_by("person").agg(mode_=(counted.times * top + counted.latest).max() % top)
-        mode = mode.rename(mode_person="person")
         best = best.left_join(mode, best["person"] == mode["mode_person"])
         chosen = ibis.ifelse(best["mode_"].isnull(), best[f"{name}__best"].cast("int64"), best["mode_"])
         updates = {f"{name}__best": chosen}
         if f"{name}__reverse" in best.columns:
             # Frequency decides, and recency between equally frequent ones: no conflict is left.
-            width = packing.field.width
-            number = chosen % width
-            updates[f"{name}__reverse"] = chosen - number + (width - 1 - number)
+            number = chosen % field.width
+            updates[f"{name}__reverse"] = chosen - number + (field.width - 1 - number)
         best = best.mutate(**updates).drop("mode_", "mode_person")
     return best
 
@@ -232,14 +271,15 @@ def _with_modes(best: Any, coded: CodedRecords, packings: Mapping[str, _Packing]
 
 
 def _decoded(
-    table: Any, coded: CodedRecords, packings: Mapping[str, _Packing], masked: set[str], rulebook: Rulebook
+    table: Any, coded: CodedRecords, masked: set[str], rulebook: Rulebook
 ) -> Any:
-    chosen: dict[str, Any] = {name: table[name] for name in ("person", "records", "day", "point_of_care", "site")}
-    for name, packing in packings.items():
+    chosen = {name: table[name] for name in ("person", "records", "seen_mask") if name in table.columns}
+    chosen |= _latest_parts(table["latest"], coded)
+    for name, field in coded.fields.items():
         override = None
-        if packing.field.characteristic.residual_override and name in masked and rulebook.value("residual_override"):
-            table, override = _override(table, coded, packing.field)
-        chosen |= _decoded_field(table, packing, override, name in masked)
+        if field.characteristic.residual_override and name in masked and rulebook.value("residual_override"):
+            table, override = _override(table, coded, field)
+        chosen |= _decoded_field(table, field, override, name in masked)
     decoded = table.select(**chosen)
     return _with_ages(decoded, coded)
 
@@ -280,10 +320,10 @@ def _override_pairs(field: CodedField) -> pd.DataFrame:
     )
 
 
-def _decoded_field(table: Any, packing: _Packing, override: Any, masked: bool) -> dict[str, Any]:
-    field, name, width = packing.field, packing.field.name, packing.field.width
+def _decoded_field(table: Any, field: CodedField, override: Any, masked: bool) -> dict[str, Any]:
+    name, width = field.name, field.width
     best = table[f"{name}__best"]
-    head = (best / packing.tail).floor().cast("int32")
+    head = (best / field.tail).floor().cast("int32")
     rank = (head / 2).floor().cast("int32")
     known = rank == KNOWN_RANK
     category = ibis.ifelse(known, (best % width).cast("int32"), 0)
@@ -299,7 +339,6 @@ def _decoded_field(table: Any, packing: _Packing, override: Any, masked: bool) -
     found = {
         f"{name}_rank": ibis.ifelse(conflict, NOT_KNOWN_RANK, rank).cast("int16"),
         f"{name}_category": ibis.ifelse(conflict, 0, category).cast("int16"),
-        f"{name}_known": table[f"{name}__known"],
         f"{name}_conflict": conflict,
         f"{name}_overridden": overridden,
         f"{name}_self": known & ~conflict & (head % 2 == 1),
@@ -308,16 +347,24 @@ def _decoded_field(table: Any, packing: _Packing, override: Any, masked: bool) -
         recent = table[f"{name}__recent"]
         found[f"{name}_self_first"] = known & ((recent % width).cast("int32") != (best % width).cast("int32"))
     if field.characteristic.core:
-        found[f"{name}_points"] = _differ(table, name, "point")
-        found[f"{name}_moments"] = _differ(table, name, "moment")
+        found[f"{name}_known"] = table[f"{name}__known"]
+        if f"{name}__seen" in table.columns:
+            found[f"{name}_seen_mask"] = table[f"{name}__seen"]
+        found[f"{name}_points"] = _several_points(table, name)
+        first = field.days - table[f"{name}__days_left"]
+        found[f"{name}_moments"] = (table[f"{name}__known"] > 0) & (table[f"{name}__last_moment"] != first)
     if masked:
         found[f"{name}_mask"] = table[f"{name}__mask"]
     return found
 
 
-def _differ(table: Any, name: str, what: str) -> Any:
-    first, last = table[f"{name}__first_{what}"], table[f"{name}__last_{what}"]
-    return (first != last).fill_null(False)
+def _several_points(table: Any, name: str) -> Any:
+    """Whether two or more points of care hold a value."""
+    if f"{name}__seen" not in table.columns:
+        return (table[f"{name}__first_point"] != table[f"{name}__last_point"]).fill_null(False)
+    # Something is left when the lowest bit is taken away.
+    mask = table[f"{name}__seen"]
+    return (mask & (mask - 1)) != 0
 
 
 def _with_ages(table: Any, coded: CodedRecords) -> Any:
@@ -335,5 +382,4 @@ def _with_ages(table: Any, coded: CodedRecords) -> Any:
             updates[f"{name}_rank"] = ibis.ifelse(below, NOT_APPLICABLE_RANK, table[f"{name}_rank"]).cast("int16")
             updates[f"{name}_category"] = ibis.ifelse(below, 0, table[f"{name}_category"]).cast("int16")
             updates[f"{name}_self"] = table[f"{name}_self"] & ~below
-            updates[f"{name}_known"] = ibis.ifelse(below, 0, table[f"{name}_known"]).cast("int32")
     return table.mutate(**updates) if updates else table

@@ -1,0 +1,558 @@
+"""Words -> one function call -> where the output lies.
+
+Results go to stdout, progress and errors to stderr. Exit codes: 0 done; 1 a criterion is not met (only with
+--fail-under); 2 wrong use or service file; 3 input refused; 4 output failed; 130 interrupted.
+Heavy libraries are imported inside the commands, so that --help starts at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from equitydata.errors import ConfigError, EquityDataError, OutputError, nearest
+
+if TYPE_CHECKING:
+    from equitydata.result import EquityResult
+    from equitydata.service import Service
+
+app = typer.Typer(
+    name="equitydata",
+    help="From a service extract to its data-domain tier, with the evidence for every criterion.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+reference_app = typer.Typer(help="Reference tables: who lives here, with source and date.", no_args_is_help=True)
+config_app = typer.Typer(help="The service file.", no_args_is_help=True)
+app.add_typer(reference_app, name="reference")
+app.add_typer(config_app, name="config")
+
+SECONDS_BEFORE_PROGRESS = 1.0
+
+ServiceFile = Annotated[Path, typer.Argument(help="service.toml, or an extract whose columns are then guessed.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the report.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an earlier report in that folder.")]
+Disclosure = Annotated[
+    str | None, typer.Option("--disclosure", help="Small-number rule: nhs, under-5, threshold-10 or none.")
+]
+AsOf = Annotated[
+    datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day of the rating; today when left out.")
+]
+FailUnder = Annotated[str | None, typer.Option("--fail-under", help="Exit with 1 below this tier.")]
+ExtractPath = Annotated[
+    str | None, typer.Option("--extract", help="Another file, folder or glob than the service file names.")
+]
+Memory = Annotated[str | None, typer.Option("--memory-limit", help='For the engine, for example "4GB".')]
+
+
+def main() -> None:
+    """Run the command line; every error is one clear message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app(standalone_mode=False)
+    except EquityDataError as error:
+        _fail(f"Error: {error}", error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("Interrupted. Nothing was written.", 130)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        _unexpected(error)
+
+
+def _fail(words: str, code: int) -> None:
+    print(words, file=sys.stderr)
+    sys.exit(code)
+
+
+def _unexpected(error: Exception) -> None:
+    """Say where it happened and nothing of the data: a library's own message may quote a value."""
+    show = getattr(error, "show", None)
+    if callable(show):  # wrong use of the command line
+        show(file=sys.stderr)
+        sys.exit(int(getattr(error, "exit_code", 2)))
+    frame, place = error.__traceback__, "an unknown place"
+    while frame is not None:
+        file = Path(frame.tb_frame.f_code.co_filename)
+        if file.parent.name in ("equitydata", "records", "stats"):
+            place = f"{file.name}, line {frame.tb_lineno}"
+        frame = frame.tb_next
+    _fail(
+        f"Error: a fault of equitydata itself ({type(error).__name__} in {place}). Nothing was written.\n"
+        "  What to do: report it with these words; no data is in them.",
+        3,
+    )
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"equitydata {installed('equitydata')}")
+        raise typer.Exit
+
+
+# ---------------------------------------------------------------- commands
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("equitydata-report-demo"),
+    as_json: Json = False,
+) -> None:
+    """Run the main job on the shipped sample: synthetic data, no network."""
+    from equitydata.reference import sample_folder
+
+    service = _load(sample_folder() / "service.toml")
+    result = _analyse(service, None, None, None)
+    # The folder is the demo's own, so a second run may replace the first.
+    paths = _write(result, out, None, force=True)
+    _show(result, None, as_json=as_json, page=paths.page)
+
+
+@app.command()
+def init(
+    extract: Annotated[str, typer.Argument(help="CSV, Excel or Parquet file, folder, glob or database address.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Service file to write.")] = Path("service.toml"),
+    name: Annotated[str, typer.Option("--name", help="Name of the service.")] = "",
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of an Excel workbook.")] = None,
+    table: Annotated[str | None, typer.Option("--table", help="Table of a database.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing service file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a commented service file from an extract."""
+    from equitydata.drafting import draft_service
+    from equitydata.service import load_service
+
+    if out.exists() and not force:
+        raise OutputError("The service file exists already.", where=str(out), mend="Choose --out, or add --force.")
+    _progress("Looking at the columns and values")
+    path = _relative(extract, out) if "://" not in extract else ""
+    text = draft_service(extract, name=name, path=path, sheet=sheet, table=table)
+    if "://" in extract:
+        text = text.replace("[extract]\n", '[extract]\n# url = "..."   # the database address; keep passwords out of this file\n', 1)
+    _write_text(out, text)
+    service = load_service(out)
+    if as_json:
+        _print_json({"service_file": out.name, "characteristics": sorted(service.characteristics)})
+        return
+    print(f"OK    {out}: {len(service.characteristics)} characteristics mapped, each guess with a comment.")
+    print(f"Next  look at the lines marked GUESS, then: equitydata check {out}")
+
+
+@app.command()
+def check(
+    service_file: ServiceFile, extract: ExtractPath = None, as_json: Json = False, memory_limit: Memory = None
+) -> None:
+    """Read the extract and say how each column was understood; nothing is rated or written."""
+    from equitydata.release import release
+
+    service, data = _load_any(service_file, extract)
+    result = release(_analyse(service, data, None, memory_limit))
+    if as_json:
+        _print_json(
+            {
+                "intake": _intake(result),
+                "codes": _records(result.table("codes")),
+                "identifiers": _records(result.table("identifiers")),
+                "notes": list(result.notes),
+            }
+        )
+        return
+    _print_intake(result)
+    _print_columns(result)
+    for note in result.notes:
+        print(f"NOTE  {note}")
+
+
+@app.command()
+def audit(
+    service_file: ServiceFile,
+    extract: ExtractPath = None,
+    out: Out = None,
+    disclosure: Disclosure = None,
+    force: Force = False,
+    as_of: AsOf = None,
+    fail_under: FailUnder = None,
+    as_json: Json = False,
+    memory_limit: Memory = None,
+) -> None:
+    """Audit completeness and verification, and rate the data domain."""
+    _run(service_file, extract, out, disclosure, force, as_of, fail_under, as_json, memory_limit, full=False)
+
+
+@app.command()
+def analyse(
+    service_file: ServiceFile,
+    extract: ExtractPath = None,
+    out: Out = Path("equitydata-report"),
+    disclosure: Disclosure = None,
+    force: Force = False,
+    as_of: AsOf = None,
+    fail_under: FailUnder = None,
+    as_json: Json = False,
+    memory_limit: Memory = None,
+) -> None:
+    """Everything there is so far: the audit, the rating, and the report folder."""
+    _run(service_file, extract, out, disclosure, force, as_of, fail_under, as_json, memory_limit, full=True)
+
+
+@app.command()
+def rate(
+    service_file: ServiceFile,
+    extract: ExtractPath = None,
+    as_of: AsOf = None,
+    fail_under: FailUnder = None,
+    as_json: Json = False,
+    memory_limit: Memory = None,
+) -> None:
+    """The tier of each area and what would lift the data domain; from attestations alone without an extract."""
+    from equitydata.analysis import rate as rate_alone
+    from equitydata.release import release
+
+    service, data = _load_any(service_file, extract)
+    if data is None and service.extract.path is None and service.extract.url is None:
+        result = rate_alone(service, as_of=as_of.date() if as_of else None)
+    else:
+        result = _analyse(service, data, as_of, memory_limit)
+    released = release(result)
+    if as_json:
+        from equitydata.rating import make_rating
+
+        print(make_rating(released).model_dump_json(indent=1))
+    else:
+        _print_areas(released)
+        _print_next_steps(released, most=10)
+    _judge(result, fail_under)
+
+
+@app.command()
+def criteria(
+    level: Annotated[str, typer.Argument(help="service or organisation.")] = "service",
+    area: Annotated[str | None, typer.Option("--area", help="Four letters, for example QUAN.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the criteria of a matrix with how each is decided."""
+    from equitydata.reference import criteria as all_criteria
+
+    levels = ("service", "organisation")
+    if level not in levels:
+        raise ConfigError(f"No level '{level}'.", mend=nearest(level, levels))
+    table = all_criteria(level)
+    codes = table["criterion_id"].str.split("-").str[1]
+    if area is not None:
+        if area.upper() not in set(codes):
+            raise ConfigError(f"No area '{area}'.", mend=nearest(area.upper(), set(codes)))
+        table = table[codes == area.upper()]
+    if as_json:
+        _print_json(_records(table))
+        return
+    for name, frame in table.groupby("area", sort=False):
+        print(f"\n{name}")
+        for row in frame.itertuples(index=False):
+            marks = f"{row.tier}, {row.evidence_type}" + ("" if row.required == "core" else f", {row.required}")
+            print(f"  {row.criterion_id:<11} {row.criterion}\n              [{marks}] {row.how_measured}")
+
+
+@reference_app.command("list")
+def reference_list(as_json: Json = False) -> None:
+    """List the reference tables with date, population base and source."""
+    from equitydata.reference import catalogue
+
+    table = catalogue()
+    if as_json:
+        _print_json(_records(table))
+        return
+    for row in table.itertuples(index=False):
+        print(f"{row.name:<36} {row.rows:>7,} rows  {row.reference_date:<11} {row.title}")
+
+
+@reference_app.command("show")
+def reference_show(
+    name: Annotated[str, typer.Argument(help="Name of a table, as `reference list` gives it.")],
+    area: Annotated[list[str] | None, typer.Option("--area", help="Code or name of an area; may be repeated.")] = None,
+    rows: Annotated[int, typer.Option("--rows", help="Rows to show.")] = 40,
+    as_json: Json = False,
+) -> None:
+    """Show a table with its source; a census topic is summed over the areas asked for."""
+    from equitydata import reference
+
+    found = reference.catalogue().set_index("name")
+    table = reference.read_table(name)
+    if area:
+        codes = [each.code for each in reference.resolve_areas(area)]
+        table = reference.population(name, codes, leaves=False)
+    if as_json:
+        _print_json(_records(table if area else table.head(rows)))
+        return
+    entry = found.loc[name]
+    print(f"{entry['title']}\n  Date: {entry['reference_date']}   Base: {entry['population_base']}")
+    print(f"  Source: {entry['source']}\n  Licence: {entry['licence']}")
+    if str(entry["notes"]) not in ("", "nan"):
+        print(f"  Note: {entry['notes']}")
+    print(table.head(rows).to_string(index=False))
+    if len(table) > rows:
+        print(f"... {len(table) - rows:,} more rows")
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of the service file."""
+    from equitydata.service import service_schema
+
+    _print_json(service_schema())
+
+
+# ---------------------------------------------------------------- running
+
+
+def _load(path: Path) -> Service:
+    from equitydata.service import load_service
+
+    return load_service(path)
+
+
+def _load_any(path: Path, extract: str | None) -> tuple[Service, Any]:
+    """A service file; or an extract, whose columns are then guessed."""
+    if path.suffix.lower() == ".toml":
+        return _load(path), extract
+    import tomllib
+
+    from equitydata.drafting import draft_service
+    from equitydata.service import make_service
+
+    _progress("Guessing the columns, as no service file was given (`equitydata init` writes one)")
+    text = draft_service(str(path), path=path.name)
+    return make_service(tomllib.loads(text), folder=path.parent, text=text), extract
+
+
+def _analyse(service: Service, extract: Any, as_of: datetime | None, memory_limit: str | None) -> EquityResult:
+    from equitydata.analysis import analyse as run
+
+    started = time.monotonic()
+
+    def progress(words: str) -> None:
+        if time.monotonic() - started >= SECONDS_BEFORE_PROGRESS:
+            _progress(words)
+
+    day = as_of.date() if as_of else None
+    return run(service, extract, as_of=day, memory_limit=memory_limit, progress=progress)
+
+
+def _run(
+    service_file: Path,
+    extract: str | None,
+    out: Path | None,
+    disclosure: str | None,
+    force: bool,
+    as_of: datetime | None,
+    fail_under: str | None,
+    as_json: bool,
+    memory_limit: str | None,
+    *,
+    full: bool,
+) -> None:
+    service, data = _load_any(service_file, extract)
+    result = _analyse(service, data, as_of, memory_limit)
+    page = _write(result, out, disclosure, force=force).page if out is not None else None
+    _show(result, disclosure, as_json=as_json, page=page, full=full)
+    _judge(result, fail_under)
+
+
+def _write(result: EquityResult, out: Path, disclosure: str | None, *, force: bool) -> Any:
+    from equitydata.report import write_report
+
+    _progress("Writing the report")
+    return write_report(result, out, disclosure=disclosure, force=force)
+
+
+def _judge(result: EquityResult, fail_under: str | None) -> None:
+    from equitydata.model import TIERS
+
+    if fail_under is None:
+        return
+    tiers = {tier.casefold(): tier for tier in TIERS}
+    if fail_under.casefold() not in tiers:
+        raise ConfigError(f"No tier '{fail_under}'.", where="--fail-under", mend=nearest(fail_under, TIERS))
+    reached = TIERS.index(result.maturity.tier) if result.maturity.tier in TIERS else 0
+    if reached < TIERS.index(tiers[fail_under.casefold()]):
+        print(f"FAIL  below {tiers[fail_under.casefold()]}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+# ---------------------------------------------------------------- printing
+
+
+def _progress(words: str) -> None:
+    print(f"{words} ...", file=sys.stderr, flush=True)
+
+
+def _show(
+    result: EquityResult, disclosure: str | None, *, as_json: bool, page: Path | None, full: bool = True
+) -> None:
+    from equitydata.release import release
+
+    released = release(result, disclosure)
+    if as_json:
+        from equitydata.rating import make_rating
+
+        print(make_rating(released).model_dump_json(indent=1))
+        return
+    people = "few" if released.about.people is None else f"{released.about.people:,}"
+    print(f"{released.about.name}: {people} {released.about.counted}")
+    _print_intake(released)
+    print()
+    _print_headline(released)
+    if full:
+        _print_areas(released, data_only=True)
+    else:
+        _print_completeness(released)
+    _print_next_steps(released, most=3)
+    if page is not None:
+        print(f"\nReport  {page}")
+
+
+def _print_intake(result: EquityResult) -> None:
+    intake = result.intake
+    print(f"Rows read {intake.rows_read:,} = used {intake.rows_used:,} + rejected {intake.rows_rejected:,}")
+    for rejection in intake.rejections:
+        lines = f" (lines {', '.join(map(str, rejection.lines))} ...)" if rejection.lines else ""
+        print(f"  {rejection.rows:>9,}  {rejection.reason}{lines}")
+    for note in intake.notes:
+        print(f"NOTE  {note}")
+
+
+def percent(value: Any) -> str:
+    """A fraction as a per cent with one decimal; [c] where it is hidden or missing."""
+    import pandas as pd
+
+    return "[c]" if value is None or pd.isna(value) else f"{value * 100:.1f}%"
+
+
+def _print_headline(result: EquityResult) -> None:
+    print(f"Data domain: {result.maturity.tier}")
+    print(f"  declined answers read the other way: {result.maturity.tier_other_reading}")
+    print(f"  from measures alone: {result.maturity.tier_measured}")
+    threshold = result.choices["completeness_threshold"].value
+    for name, words in (("joint", "Ethnicity and language"), ("ethnicity", "Ethnicity"), ("language", "Language")):
+        known, other = result.figure(f"{name}_known"), result.figure(f"{name}_known_or_declined")
+        if not known["measured"]:
+            print(f"  {words:<24} not measured: {known['reason']}")
+            continue
+        mark = "OK  " if known["value"] >= threshold else "FAIL"
+        print(
+            f"  {words:<24} {percent(known['value']):>6} known  {mark} against {threshold:.0%}"
+            f"   (known or declined {percent(other['value'])})"
+        )
+
+
+def _print_completeness(result: EquityResult) -> None:
+    table = result.table("completeness")
+    here = table[(table["unit"] == "people") & table["measure"].isin(["populated", "known", "known_or_declined"])]
+    wide = here.pivot(index="label", columns="measure", values="value").reindex(here["label"].unique())
+    print(f"\n{'Share of people':<34}{'populated':>11}{'known':>9}{'known or declined':>20}")
+    for label, row in wide.iterrows():
+        populated = percent(row.get("populated")) if row.get("populated") == row.get("populated") else ""
+        print(f"{str(label)[:33]:<34}{populated:>11}{percent(row['known']):>9}{percent(row['known_or_declined']):>20}")
+
+
+def _print_areas(result: EquityResult, *, data_only: bool = False) -> None:
+    areas = result.maturity.areas
+    areas = areas[areas["data_domain"]] if data_only else areas
+    print(f"\n{'Area':<62}{'met':>4}{'not met':>9}{'not assessed':>14}  tier")
+    for row in areas.itertuples(index=False):
+        print(f"{row.area[:61]:<62}{row.met:>4}{row.not_met:>9}{row.not_assessed:>14}  {row.tier}")
+
+
+def _print_next_steps(result: EquityResult, *, most: int) -> None:
+    steps = result.maturity.next_steps
+    if steps.empty:
+        return
+    print("\nWhat would lift the data domain")
+    for row in steps.head(most).to_dict("records"):
+        print(f"  {row['order']}. [{row['criterion_id']}] {next_step_words(row)}")
+    if len(steps) > most:
+        print(f"  ... and {len(steps) - most} more: equitydata rate, or the report")
+
+
+def next_step_words(row: dict[str, Any]) -> str:
+    """One next step as a sentence, with the number needed where there is one."""
+    import pandas as pd
+
+    if not row["what"]:
+        return str(row["action"])
+    needed = row["needed"]
+    if row.get("hidden"):
+        count = "A few"
+    elif needed is None or pd.isna(needed):
+        count = "More"
+    else:
+        count = f"{needed:,.0f}"
+    unit = str(row["unit"])
+    joined = f"{count} more {unit} need {row['what']}"
+    return joined + (f", {row['places']}" if row["places"] else "") + f". {row['action']}"
+
+
+def _print_columns(result: EquityResult) -> None:
+    codes = result.table("codes")
+    for name, frame in codes.groupby("characteristic", sort=False):
+        filled = frame[frame["status"] != "missing"]
+        records, read = filled["records"].sum(), filled.loc[filled["status"] != "invalid", "records"].sum()
+        lists = ", ".join(sorted(set(filled["code_list"]) - {""})) or "no code list"
+        share = f"{read / records:.1%} of filled values read" if records else "nothing is filled"
+        print(f"{'OK  ' if records and read >= 0.95 * records else 'WARN'}  {name}: {share} ({lists})")
+        unread = filled[(filled["status"] == "invalid") & filled["records"].notna()]
+        for row in unread.head(8).itertuples(index=False):
+            near = f"   nearest: {row.suggestion}" if row.suggestion else ""
+            print(f"        {row.records:>8,.0f}  {str(row.value)[:60]!r}{near}")
+    for row in result.table("identifiers").itertuples(index=False):
+        print(f"WARN  column '{row.column}' looks like a {row.kind} ({row.evidence}); it is not copied anywhere.")
+
+
+def _records(table: Any) -> list[dict[str, Any]]:
+    from equitydata.result import plain
+
+    return [{key: plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _intake(result: EquityResult) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    intake = result.intake
+    return {**asdict(intake), "rows_used": intake.rows_used, "rows_rejected": intake.rows_rejected}
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, ensure_ascii=False, default=str))
+
+
+def _relative(extract: str, out: Path) -> str:
+    import os
+
+    return Path(os.path.relpath(Path(extract).resolve(), out.resolve().parent)).as_posix()
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write whole or not at all."""
+    import os
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            file.write(text)
+        os.replace(file.name, path)
+    except OSError as error:
+        raise OutputError(f"Cannot be written ({error.strerror}).", where=str(path)) from None
