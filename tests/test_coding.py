@@ -222,7 +222,7 @@ def test_one_spelling_never_leads_to_two_categories_of_a_characteristic() -> Non
         ("Unknown", "not_known"),
         ("U", "not_known"),
         ("Not Recorded", "not_known"),
-        ("NULL", "missing"),
+        ("NULL", "not_known"),
         ("BAME", "invalid"),
         ("non-white", "invalid"),
         ("All", "invalid"),

@@ -86,7 +86,8 @@ def test_one_value_per_person_is_the_plain_count(seed, self_first, override):
     assert found == count_categories(rows, "ethnic", ETHNICITY, **rule)
     steps = result.table("steps").set_index(["characteristic", "step"])["changed"]
     for step in ("overridden", "conflict"):
-        assert steps["ethnicity", step] == count_steps(rows, "ethnic", ETHNICITY, step, **rule)
+        # A step that the rules leave out is not listed.
+        assert steps.get(("ethnicity", step), 0) == count_steps(rows, "ethnic", ETHNICITY, step, **rule)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -119,7 +119,8 @@ def sources(folder: Path) -> dict[str, tuple[Any, dict[str, Any]]]:
 
 
 SOURCE_NAMES = [
-    "path", "path as text", "gzip", "utf-16 tabs", "folder", "glob", "list", "excel", "excel sheet", "parquet",
+    "path", "path as text", "gzip", "utf-16 tabs", "folder", "glob", "list", "excel", "excel sheet",
+    "parquet",
     "pandas", "pandas categories", "pandas arrow types", "pandas with an index", "polars", "polars lazy",
     "pyarrow", "record batch", "sqlite", "duckdb",
 ]  # fmt: skip
@@ -148,7 +149,7 @@ def test_an_ibis_table_stays_in_its_own_connection(engine: Engine) -> None:
         assert extract.intake.rows_read == 2
         assert rows_of(drop_duplicates(extract)) == [("001", 5)]
     assert connection.table("people").count().execute() == 2
-    assert connection.list_tables() == ["people"]
+    assert [row[0] for row in connection.con.execute("SHOW TABLES").fetchall()] == ["people"]
 
 
 def test_what_is_passed_is_not_changed(engine: Engine) -> None:
@@ -222,37 +223,27 @@ def test_blocks_may_be_cut_anywhere(
         assert rejected == dirty.rejected, dirty.name
 
 
+USED = {"1,2,3": True, '"a,b",2,3': True, '"a\nb",2,3': True, "1,2": False, "1,2,3,4": False, "": False}
+USED |= {",,": False, '"x"y,2,3': False, "Total,9,9": True}
+
+
 @settings(max_examples=60, deadline=None)
-@given(
-    lines=st.lists(
-        st.sampled_from(
-            ["1,2,3", "1,2", "1,2,3,4", "", ",,", '"a,b",2,3', '"a\nb",2,3', '"x"y,2,3', "Total,9,9"]
-        ),
-        min_size=1,
-        max_size=25,
-    ),
-    data=st.data(),
-)
+@given(lines=st.lists(st.sampled_from(list(USED)), max_size=10))
 def test_rows_read_are_rows_used_and_rejected(
-    lines: list[str], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+    lines: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("ledger") / "extract.csv"
-    path.write_bytes(text("person,sex,site", "p,q,r", *lines))
+    path.write_bytes(text("person,sex,site", *["p,q,r"] * 30, *lines))
     with open_engine(threads=1) as engine:
-        intake = open_extract(path, engine=engine).intake
-    good = sum(
-        line.count(",") == 2 and '"x"' not in line and line != ",," for line in lines if '"a,' not in line
-    )
-    good += sum('"a,' in line for line in lines)
-    trailing = 0
-    for line in reversed(lines):
-        if line.startswith("Total"):
-            trailing += 1
-        elif line not in ("", ",,"):
-            break
-    assert intake.rows_used == good + 1 - trailing
-    assert intake.rows_read == len(lines) + 1
-    assert intake.rows_read == intake.rows_used + sum(each.rows for each in intake.rejections)
+        extract = open_extract(path, engine=engine)
+        held = engine.count(extract.table)
+    # A total is a total at the very end; higher up it is a row like any other.
+    body = list(lines)
+    while body and body[-1] in ("Total,9,9", "", ",,"):
+        body.pop()
+    assert held == extract.intake.rows_used == 30 + sum(USED[line] for line in body)
+    assert extract.intake.rows_read == 30 + len(lines)
+    assert extract.intake.rows_rejected == sum(each.rows for each in extract.intake.rejections)
 
 
 # ---------------------------------------------------------------- damage
@@ -260,12 +251,12 @@ def test_rows_read_are_rows_used_and_rejected(
 
 def test_stop_names_the_first_five_damaged_lines(tmp_path: Path, engine: Engine) -> None:
     path = tmp_path / "a.csv"
-    path.write_bytes(text("person,sex,site", "001,1,A", *["002,2"] * 7, "", "003,1,C"))
+    path.write_bytes(text("person,sex,site", *["002,2"] * 7, "", *["003,1,C"] * 9))
     with pytest.raises(InputError) as refusal:
         open_extract(path, engine=engine, on_bad_rows="stop")
     shown = str(refusal.value)
-    assert all(f"line {line}: line has 2 fields" in shown for line in range(3, 8))
-    assert "line 8:" not in shown
+    assert all(f"line {line}: line has 2 fields" in shown for line in range(2, 7))
+    assert "line 7:" not in shown
     with pytest.raises(ConfigError, match="Did you mean 'stop'"):
         open_extract(path, engine=engine, on_bad_rows="stopp")
 
@@ -322,9 +313,9 @@ def test_several_files_keep_their_ledgers_apart(tmp_path: Path, engine: Engine) 
 def test_the_same_file_twice_is_refused(tmp_path: Path, engine: Engine) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_bytes(text("person,sex", "001,1"))
-    with pytest.raises(InputError, match="'a.csv' and 'b.csv' are the same file"):
+    with pytest.raises(InputError, match=r"'a.csv' and 'b.csv' are the same file"):
         open_extract(tmp_path, engine=engine)
-    with pytest.raises(InputError, match="'a.csv' is named twice"):
+    with pytest.raises(InputError, match=r"'a.csv' is named twice"):
         open_extract([tmp_path / "a.csv", tmp_path / "." / "a.csv"], engine=engine)
 
 
@@ -672,7 +663,8 @@ def test_no_step_can_fetch_the_records_by_mistake(engine: Engine, monkeypatch: p
 
 def test_more_than_memory_spills_and_still_counts(tmp_path: Path) -> None:
     with open_engine(threads=1, memory_limit="100MB") as engine:
-        numbers = engine.connection.sql("SELECT (i % 3000000)::VARCHAR AS k FROM range(4000000) t(i)")
+        numbers = ibis.range(4_000_000).unnest().name("i").as_table()
+        numbers = numbers.select(k=(numbers.i % 3_000_000).cast("string"))
         counted = numbers.group_by("k").agg(n=lambda t: t.count())
         assert engine.to_frame(
             counted.agg(keys=counted.count(), rows=counted.n.sum())
@@ -688,8 +680,8 @@ def test_settings_that_do_not_hold_are_config_errors() -> None:
 
 
 def test_the_engine_never_installs_or_loads_an_extension(engine: Engine) -> None:
-    with pytest.raises(EquityDataError):
-        engine.to_frame(engine.connection.sql("SELECT * FROM read_csv('https://example.invalid/a.csv')"))
+    with pytest.raises(EquityDataError), engine_module.guarded():
+        engine.connection.con.execute("SELECT * FROM read_csv('https://example.invalid/a.csv')")
     settings = (
         "SELECT current_setting('autoinstall_known_extensions'), current_setting('autoload_known_extensions')"
     )

@@ -167,9 +167,9 @@ class CodedRecords:
         chosen: dict[str, Any] = {"person": self.person(joined)} if person else {}
         for name in wanted:
             chosen[name] = joined[coded_name(name)] if self.has(name) else ibis.literal(0, "int16")
-        for field in self.fields.values():
-            applies = field.settings.applies
-            for name, number in field.not_applicable.items():
+        for each in self.fields.values():
+            applies = each.settings.applies
+            for name, number in each.not_applicable.items():
                 if applies is not None and name in chosen:
                     chosen[name] = ibis.ifelse(meets(joined, applies), chosen[name], number)
         return joined.select(**chosen)

@@ -72,11 +72,12 @@ def count_categories(people: People) -> pd.DataFrame:
     """
     frames = []
     for name, field in people.coded.fields.items():
-        table = people.table.filter(people.table[f"{name}_rank"] == KNOWN_RANK)
+        table = people.table.mutate(
+            self_=people.flag(f"{name}_self"), overridden_=people.flag(f"{name}_overridden")
+        )
+        table = table.filter(table[f"{name}_rank"] == KNOWN_RANK)
         counted = table.group_by(number=table[f"{name}_category"]).agg(
-            people=table.count(),
-            self_reported=table[f"{name}_self"].sum(),
-            overridden=table[f"{name}_overridden"].sum(),
+            people=table.count(), self_reported=table["self_"].sum(), overridden=table["overridden_"].sum()
         )
         frame = people.coded.engine.to_frame(counted.order_by("number"))
         frame.insert(0, "characteristic", name)

@@ -21,6 +21,12 @@ _NOT_DATABASES = frozenset(
     {"http", "https", "ftp", "ftps", "sftp", "s3", "gs", "gcs", "az", "abfs", "abfss", "file"}
 )
 _ROWS_AT_A_TIME = 50_000
+_TABLES_AND_VIEWS = """
+    SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ? AND NOT internal
+    UNION ALL
+    SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = ? AND NOT internal
+    ORDER BY ALL
+"""
 
 
 @dataclass(frozen=True)
@@ -93,18 +99,14 @@ def _open_duckdb(path: Path, table: str | None, engine: Engine) -> LiveTable:
     literal = "'" + str(path).replace("'", "''") + "'"
     try:
         connection.con.execute(f"ATTACH {literal} AS {quoted(catalog)} (READ_ONLY)")
-        schemas = connection.list_databases(catalog=catalog)
-        found = {
-            (name if schema == "main" else f"{schema}.{name}"): (schema, name)
-            for schema in schemas
-            for name in connection.list_tables(database=(catalog, schema))
-        }
+        listed = connection.con.execute(_TABLES_AND_VIEWS, [catalog, catalog]).fetchall()
     except Exception:  # DuckDB's message holds the whole path
         raise InputError(
             "The DuckDB database cannot be opened.",
             where=path.name,
             mend="Close other programs that use it, and check that this version of DuckDB can read it.",
         ) from None
+    found = {(name if schema == "main" else f"{schema}.{name}"): (schema, name) for schema, name in listed}
     schema, name = found[_choose(table, list(found), path.name)]
     return LiveTable(connection.table(name, database=(catalog, schema)), engine)
 

@@ -152,7 +152,7 @@ def _components(text: pd.Series, *, day_first: bool) -> pd.DataFrame:
         left = found.index[found["form"].eq("").to_numpy() & text.notna().to_numpy()]
         if not len(left):
             break
-        parts = text.loc[left].str.extract(rf"^{pattern}$", flags=re.IGNORECASE)
+        parts = text.loc[left].str.extract(rf"^{pattern}$", flags=re.IGNORECASE | re.ASCII)
         parts = parts[parts.iloc[:, 0].notna()]
         if len(parts):
             read = _READERS[form](parts, day_first)
@@ -205,8 +205,9 @@ def _read_month_name(parts: pd.DataFrame, day_first: bool) -> pd.DataFrame:
 def _read_serial(parts: pd.DataFrame, day_first: bool) -> pd.DataFrame:
     serial = _number(parts["serial"])
     plausible = serial.between(EXCEL_FIRST_OF_FIVE, EXCEL_LAST)
-    if plausible.mean() >= 0.5:
-        plausible = serial.between(EXCEL_FIRST, EXCEL_LAST) & ~serial.between(*LOOKS_LIKE_A_YEAR)
+    like_a_year = serial.between(*LOOKS_LIKE_A_YEAR)
+    if plausible[~like_a_year].mean() >= 0.5:
+        plausible = serial.between(EXCEL_FIRST, EXCEL_LAST) & ~like_a_year
     days = EXCEL_EPOCH + pd.to_timedelta(serial[plausible], unit="D")
     return pd.DataFrame(
         {

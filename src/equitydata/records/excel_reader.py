@@ -70,15 +70,14 @@ def read_sheet_batches(
     width = len(layout.columns)
     for part, is_last in _parts(rows):
         frame = pd.DataFrame([cells[:width] for _, cells in part], dtype=object)
-        frame = frame.apply(lambda column: column.map(cell_text))
+        frame = frame.apply(lambda column: column.map(cell_text).astype("string"))
         lines = pd.Series([number for number, _ in part])
         footer = _footer(part, width) if is_last else ()
         good = _judge(frame, lines, footer, ledger)
         ledger.rows_used += int(good.sum())
         chosen = {column: frame[layout.columns.index(column)][good] for column in columns}
-        yield pa.record_batch(
-            [pa.array(values.tolist(), pa.string()) for values in chosen.values()], names=list(columns)
-        )
+        arrays = {name: pa.array(values, pa.string(), from_pandas=True) for name, values in chosen.items()}
+        yield from pa.table(arrays).combine_chunks().to_batches()
     ledger.check(ended=True)
 
 
@@ -100,7 +99,7 @@ def _footer(part: Sequence[tuple[int, list[Any]]], width: int) -> tuple[int, ...
 
 def _judge(frame: pd.DataFrame, lines: pd.Series, footer: Sequence[int], ledger: Ledger) -> pd.Series:
     is_footer = lines.isin(footer)
-    says_nothing = frame.apply(lambda column: column.astype("string").str.strip().fillna("").eq(""))
+    says_nothing = frame.apply(lambda column: column.str.strip().fillna("").eq(""))
     blank = says_nothing.all(axis=1) & ~is_footer
     ledger.reject(FOOTER_LINE, int(is_footer.sum()), lines[is_footer][:LINES_SHOWN])
     ledger.reject(BLANK_LINE, int(blank.sum()), lines[blank][:LINES_SHOWN])

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from equitydata.errors import InputError
+from equitydata.records.preflight import clean_names
 
 
 def is_list_of_paths(source: Any) -> bool:
@@ -43,8 +44,9 @@ def to_arrow(source: Any) -> tuple[pa.Table, list[str]]:
     _refuse_repeated(table.column_names)
     if not table.num_columns:
         raise InputError("The table has no columns.", mend="Pass the table of records.")
+    names, renamed = clean_names(table.column_names)
     plain = [_plain(column) for column in table.columns]
-    return pa.Table.from_arrays(plain, names=[str(name) for name in table.column_names]), notes
+    return pa.Table.from_arrays(plain, names=list(names)), [*notes, *renamed]
 
 
 def _refuse_repeated(names: Iterable[Any]) -> None:

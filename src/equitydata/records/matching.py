@@ -6,6 +6,7 @@ Pure pandas on distinct values; no record is seen here. `coding` puts these piec
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,8 +22,16 @@ COLUMNS = ["value", "records", "status", "category", "detail", "code_list", "mat
 # The national ethnic category field is two characters: the second is for local use (NHS Data Dictionary).
 TWO_CHARACTER_LISTS = frozenset({"nhs-ethnic-category-2001"})
 # Words that headings and labels hold or leave out at will.
-FILLERS = r"\b(?:and|or|the|ethnic|ethnicity|groups?|backgrounds?)\b"
-INVISIBLE = r"[\u0300-\u036f\u200b-\u200f\u2060\ufeff\u00ad]"
+_FILLERS = re.compile(r"\b(?:and|or|the|ethnic|ethnicity|groups?|backgrounds?)\b")
+_INVISIBLE = re.compile(r"[\u0300-\u036f\u200b-\u200f\u2060\ufeff\u00ad]")
+_WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+_NEGATIVE = re.compile(r"-\d+")
+_INNER_APOSTROPHE = re.compile(r"(?<=\w)['’`](?=\w)")
+_NOT_WORD = re.compile(r"[\W_]+")
+_REPEATED = re.compile(r"(.)\1+")
+_BLANKS = re.compile(r"\s+")
+_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 # A language tag of BCP 47: language, perhaps a script, perhaps a region ("en-GB", "zh-Hans").
 LANGUAGE_TAG = re.compile(
     r"([a-z]{2,3})(?=[-_])(?:[-_](?:hans|hant|latn|cyrl|arab|guru|deva|beng))?(?:[-_][a-z]{2})?",
@@ -102,26 +111,36 @@ def normalise(values: pd.Series) -> pd.Series:
     and number of dashes and punctuation marks make no difference; "1.0" is "1". A value of punctuation alone
     keeps one mark ("--" is "-"); a null or blank one is "". Leading zeros are kept.
     """
-    text = values.astype("string").fillna("").str.normalize("NFKD").str.replace(INVISIBLE, "", regex=True)
-    text = text.str.casefold().str.strip().str.replace(r"^([+-]?\d+)\.0+$", r"\1", regex=True)
-    words = text.str.replace("&", " and ", regex=False)
-    words = words.str.replace(r"(?<=\w)['’`](?=\w)", "", regex=True)
-    words = words.str.replace(r"[\W_]+", " ", regex=True).str.strip()
-    words = words.where(~text.str.fullmatch(r"-\d+"), text)
-    marks = text.str.replace(r"\s+", "", regex=True).str.replace(r"(.)\1+", r"\1", regex=True)
-    return words.where(text.str.contains(r"[^\W_]", regex=True), marks).astype(str)
+    texts = values.astype("string").fillna("").astype(object)
+    return pd.Series([_key(text) for text in texts], index=values.index, dtype=object).astype(str)
+
+
+def _key(text: str) -> str:
+    """The key of one distinct value. Plain Python: on a few hundred short texts it is far quicker than pandas."""
+    if not text.isascii():
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFKD", text))
+    text = _WHOLE.sub(r"\1", text.casefold().strip())
+    if not _LETTER_OR_DIGIT.search(text):
+        return _REPEATED.sub(r"\1", _BLANKS.sub("", text))
+    if _NEGATIVE.fullmatch(text):
+        return text
+    words = _INNER_APOSTROPHE.sub("", text.replace("&", " and "))
+    return _NOT_WORD.sub(" ", words).strip()
 
 
 def short_words(keys: pd.Series) -> pd.Series:
     """Keys without the words that labels hold or leave out at will: "other Asian background"."""
-    short = keys.str.replace(FILLERS, " ", regex=True).str.replace(r"\s+", " ", regex=True).str.strip()
-    return short.where(short.ne(""), keys)
+    return pd.Series([_short(key) for key in keys], index=keys.index, dtype=object).astype(str)
+
+
+def _short(key: str) -> str:
+    return _BLANKS.sub(" ", _FILLERS.sub(" ", key)).strip() or key
 
 
 def without_zeros(keys: pd.Series) -> pd.Series:
     """Keys that are whole numbers without leading zeros; others are ""."""
-    digits = keys.str.fullmatch(r"\d{1,9}")
-    return keys.str.replace(r"^0+(?=\d)", "", regex=True).where(digits, "")
+    found = [str(int(key)) if _DIGITS.fullmatch(key) else "" for key in keys]
+    return pd.Series(found, index=keys.index, dtype=object).astype(str)
 
 
 def keyed(values: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -45,8 +45,8 @@ class People:
     """One row per person, as small whole numbers; no identifier is left.
 
     table : ibis table with records, day, point_of_care, site (of the latest contact) and for each field
-        `<f>_rank`, `<f>_category`, `<f>_conflict`, `<f>_overridden`, `<f>_self_first` (the self-reported rule
-        changed the value), `<f>_self` (the value is the person's own). Core fields add `<f>_known` (records
+        `<f>_rank` and `<f>_category`, and where the rule can tell `<f>_conflict`, `<f>_overridden`,
+        `<f>_self_first` (the self-reported rule changed the value), `<f>_self` (the value is their own). Core fields add `<f>_known` (records
         with a known value), `<f>_points` and `<f>_moments` (two or more points of care, or dates, hold a
         value), `<f>_mask` (known categories met, as bits) and, where points of care fit into bits, `seen_mask`
         and `<f>_seen_mask` (points of care seen at, and with a known value there).
@@ -57,6 +57,10 @@ class People:
     table: Any
     has_mask: frozenset[str]
     has_points: bool
+
+    def flag(self, name: str) -> Any:
+        """A column of true and false; false throughout where no rule sets it."""
+        return self.table[name] if name in self.table.columns else ibis.literal(False)
 
 
 def resolve_people(coded: CodedRecords, rulebook: Rulebook) -> People:
@@ -331,18 +335,17 @@ def _decoded_field(table: Any, field: CodedField, override: Any, masked: bool) -
     if f"{name}__reverse" in table.columns:
         reverse = width - 1 - (table[f"{name}__reverse"] % width)
         conflict = known & (reverse != category)
-    overridden = ibis.literal(False)
+    found: dict[str, Any] = {}
     if override is not None:
-        overridden = override.notnull() & (conflict | (override != category))
+        found[f"{name}_overridden"] = override.notnull() & (conflict | (override != category))
         category = ibis.ifelse(override.notnull(), override, category)
         conflict = conflict & override.isnull()
-    found = {
-        f"{name}_rank": ibis.ifelse(conflict, NOT_KNOWN_RANK, rank).cast("int16"),
-        f"{name}_category": ibis.ifelse(conflict, 0, category).cast("int16"),
-        f"{name}_conflict": conflict,
-        f"{name}_overridden": overridden,
-        f"{name}_self": known & ~conflict & (head % 2 == 1),
-    }
+    found[f"{name}_rank"] = ibis.ifelse(conflict, NOT_KNOWN_RANK, rank).cast("int8")
+    found[f"{name}_category"] = ibis.ifelse(conflict, 0, category).cast("int16")
+    if f"{name}__reverse" in table.columns:
+        found[f"{name}_conflict"] = conflict
+    if field.has_source or field.settings.self_reported is True:
+        found[f"{name}_self"] = known & ~conflict & (head % 2 == 1)
     if f"{name}__recent" in table.columns:
         recent = table[f"{name}__recent"]
         found[f"{name}_self_first"] = known & ((recent % width).cast("int32") != (best % width).cast("int32"))
@@ -379,7 +382,8 @@ def _with_ages(table: Any, coded: CodedRecords) -> Any:
         young = [int(number) for number in years.index[years < field.characteristic.from_age]]
         if young:
             below = table["age_category"].isin(young)
-            updates[f"{name}_rank"] = ibis.ifelse(below, NOT_APPLICABLE_RANK, table[f"{name}_rank"]).cast("int16")
+            updates[f"{name}_rank"] = ibis.ifelse(below, NOT_APPLICABLE_RANK, table[f"{name}_rank"]).cast("int8")
             updates[f"{name}_category"] = ibis.ifelse(below, 0, table[f"{name}_category"]).cast("int16")
-            updates[f"{name}_self"] = table[f"{name}_self"] & ~below
+            if f"{name}_self" in table.columns:
+                updates[f"{name}_self"] = table[f"{name}_self"] & ~below
     return table.mutate(**updates) if updates else table

@@ -133,27 +133,33 @@ def open_sheet(path: Path, sheet: str | None) -> tuple[str, Any]:
     check_workbook(path)
     import python_calamine  # here, so that no workbook reaches it unchecked
 
-    try:
+    with _calamine(path):
         workbook = python_calamine.CalamineWorkbook.from_path(path)
-        name = _choose_sheet(path, workbook, sheet)
+        kinds, seen = python_calamine.SheetTypeEnum, python_calamine.SheetVisibleEnum
+        tables = [each for each in workbook.sheets_metadata if each.typ == kinds.WorkSheet]
+        names = [str(each.name) for each in tables]
+        visible = [str(each.name) for each in tables if each.visible == seen.Visible]
+    name = _choose_sheet(path, names, visible, sheet)
+    with _calamine(path):
         return name, workbook.get_sheet_by_name(name)
-    except InputError:
-        raise
+
+
+@contextmanager
+def _calamine(path: Path) -> Iterator[None]:
+    try:
+        yield
     except Exception:  # calamine has many kinds of error, and its messages may repeat a cell
         raise _refusal(path, "The workbook is damaged.") from None
 
 
-def _choose_sheet(path: Path, workbook: Any, sheet: str | None) -> str:
-    tables = [each for each in workbook.sheets_metadata if each.typ.name == "WorkSheet"]
+def _choose_sheet(path: Path, names: list[str], visible: list[str], sheet: str | None) -> str:
     if sheet is not None:
-        names = [each.name for each in tables]
         if sheet not in names:
             raise _refusal(path, f"The workbook has no sheet '{sheet}'.", nearest(sheet, names))
         return sheet
-    visible = [each.name for each in tables if each.visible.name == "Visible"]
     if len(visible) != 1:
         listed = ", ".join(f"'{name}'" for name in visible) or "none"
         raise _refusal(
             path, f"The workbook has {len(visible)} visible sheets: {listed}.", "Name one with sheet."
         )
-    return str(visible[0])
+    return visible[0]
