@@ -96,6 +96,10 @@ class Rulebook:
             ) from None
 
 
+def _frozen(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+
+
 def _read(name: str) -> dict[str, dict[str, Any]]:
     with (RULES_FOLDER / name).open("rb") as file:
         return tomllib.load(file)
@@ -106,9 +110,7 @@ def characteristics() -> Mapping[str, Characteristic]:
     """Every characteristic by name, in the order people expect to read them."""
     return MappingProxyType(
         {
-            name: Characteristic(
-                name=name, **{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-            )
+            name: Characteristic(name=name, **_frozen(entry))
             for name, entry in _read("characteristics.toml").items()
         }
     )
@@ -140,10 +142,7 @@ def disclosure_rule(name: str) -> DisclosureRule:
 def criterion_checks() -> Mapping[str, CriterionCheck]:
     """How each measured or computed criterion is decided, by criterion id."""
     return MappingProxyType(
-        {
-            name: CriterionCheck(criterion_id=name, **entry)
-            for name, entry in _read("criteria.toml").items()
-        }
+        {name: CriterionCheck(criterion_id=name, **entry) for name, entry in _read("criteria.toml").items()}
     )
 
 
@@ -190,7 +189,13 @@ def _check_value(name: str, value: Any, entry: Mapping[str, Any]) -> None:
         raise ConfigError("A share stands between 0 and 1.", where=where, mend="Write 0.95 and not 95.")
     if isinstance(default, (list, tuple)):
         ends = list(value)
-        if not ends or any(isinstance(end, bool) or not isinstance(end, int) for end in ends) or ends != sorted(set(ends)):
+        if (
+            not ends
+            or any(isinstance(end, bool) or not isinstance(end, int) for end in ends)
+            or ends != sorted(set(ends))
+        ):
             raise ConfigError(
-                "The lower ends of bands are whole numbers, rising.", where=where, mend="For example [0, 18, 65]."
+                "The lower ends of bands are whole numbers, rising.",
+                where=where,
+                mend="For example [0, 18, 65].",
             )

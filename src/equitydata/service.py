@@ -6,12 +6,12 @@ with the nearest known one, so a misspelt key can never be silently ignored.
 
 from __future__ import annotations
 
+import datetime
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,8 +29,14 @@ class _Model(BaseModel):
 class Period(_Model):
     """First and last day that the analysis covers, both included."""
 
-    from_: date | None = Field(None, alias="from", description="First day, for example 2025-04-01.")
-    to: date | None = Field(None, description="Last day, for example 2026-03-31.")
+    from_: datetime.date | None = Field(None, alias="from", description="First day, for example 2025-04-01.")
+    to: datetime.date | None = Field(None, description="Last day, for example 2026-03-31.")
+
+    @pydantic.model_validator(mode="after")
+    def _in_order(self) -> Period:
+        if self.from_ and self.to and self.from_ > self.to:
+            raise ValueError("the period ends before it begins")
+        return self
 
 
 class About(_Model):
@@ -46,10 +52,17 @@ class About(_Model):
     ages: tuple[int, int] | None = Field(
         None, description="Youngest and oldest eligible age, for example [18, 120]."
     )
-    period: Period = Field(Period(), description="First and last day of the analysis.")
+    period: Period = Field(default_factory=Period, description="First and last day of the analysis.")
     not_relevant: tuple[str, ...] = Field(
         (), description="Protected characteristics that cannot matter to this service, for example pregnancy."
     )
+
+    @pydantic.field_validator("ages")
+    @classmethod
+    def _ages_in_order(cls, ages: tuple[int, int] | None) -> tuple[int, int] | None:
+        if ages is not None and not 0 <= ages[0] <= ages[1]:
+            raise ValueError("ages are the youngest and the oldest, for example [18, 120]")
+        return ages
 
 
 class Condition(_Model):
@@ -157,9 +170,9 @@ class Attestation(_Model):
     )
     evidence: str = Field(min_length=1, description="Title of the document or record.")
     owner: str = Field(min_length=1, description="Role that answers for it.")
-    date: Annotated[date, Field(description="Day of the evidence.")]
+    date: datetime.date = Field(description="Day of the evidence.")
     link: str = Field("", description="Where it is kept.")
-    review: Annotated[date | None, Field(description="Day it is to be reviewed.")] = None
+    review: datetime.date | None = Field(None, description="Day it is to be reviewed.")
 
 
 class Sharing(_Model):
@@ -174,8 +187,8 @@ class Sharing(_Model):
 class Service(_Model):
     """A service as one file describes it."""
 
-    service: About = Field(About(), description="Whose data this is.")
-    extract: ExtractSettings = Field(ExtractSettings(), description="Where the records are.")
+    service: About = Field(default_factory=About, description="Whose data this is.")
+    extract: ExtractSettings = Field(default_factory=ExtractSettings, description="Where the records are.")
     characteristics: dict[str, CharacteristicSettings] = Field(
         {}, description="What is known of people: one table per characteristic."
     )
@@ -183,7 +196,7 @@ class Service(_Model):
     attestations: dict[str, Attestation] = Field({}, description="What no extract can show, by criterion id.")
     sharing: Sharing | None = Field(None, description="The file that is shared.")
     rules: dict[str, Any] = Field({}, description="Choices that differ from the defaults.")
-    folder: Annotated[Path, Field(exclude=True, description="Folder that paths are relative to.")] = Path(".")
+    folder: Path = Field(Path(), exclude=True, description="Folder that paths are relative to.")
 
     @property
     def rulebook(self) -> Rulebook:
@@ -222,7 +235,7 @@ def make_service(
     Raises ConfigError.
     """
     try:
-        service = Service.model_validate({**content, "folder": folder or Path(".")})
+        service = Service.model_validate({**content, "folder": folder or Path()})
     except pydantic.ValidationError as error:
         raise _explain(error, text, name) from None
     for wanted in service.characteristics:
@@ -249,7 +262,9 @@ def service_schema() -> dict[str, Any]:
 def _check_code_lists(service: Service, text: str, name: str) -> None:
     from equitydata.codelists import catalogue
 
-    named = {key: s.code_list for key, s in service.characteristics.items() if s.code_list and not s.code_file}
+    named = {
+        key: s.code_list for key, s in service.characteristics.items() if s.code_list and not s.code_file
+    }
     known = set(catalogue()["code_list"]) if named else set()
     for key, wanted in named.items():
         if wanted not in known:
@@ -297,7 +312,7 @@ def _read_text(path: Path) -> str:
             )
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        folder = path.parent if path.parent.is_dir() else Path(".")
+        folder = path.parent if path.parent.is_dir() else Path()
         raise ConfigError(
             "There is no such service file.",
             where=str(path),
@@ -369,7 +384,9 @@ def _where(place: tuple[str, ...], text: str, name: str) -> str:
     """File and line of the deepest part of a place that the text shows."""
     lines = text.splitlines()
     for part in reversed(place):
-        pattern = re.compile(rf"^\s*(\[.*\b{re.escape(part)}\]|\"?{re.escape(part)}\"?\s*=)|[{{,]\s*{re.escape(part)}\s*=")
+        pattern = re.compile(
+            rf"^\s*(\[.*\b{re.escape(part)}\]|\"?{re.escape(part)}\"?\s*=)|[{{,]\s*{re.escape(part)}\s*="
+        )
         for number, line in enumerate(lines, start=1):
             if pattern.search(line):
                 return f"{name}, line {number}"

@@ -379,7 +379,9 @@ def _code_birth_dates(raw: pd.DataFrame, reference_date: date | None, *, day_fir
     )
     years = on.year - parsed["date"].dt.year - birthday_to_come.astype("Int64")
     ages = code_ages(raw.assign(value=years.astype("Int64").astype("string").fillna("")))
-    status = pd.Series(parsed["status"].to_numpy()).where(parsed["date"].isna().to_numpy(), ages.table["status"])
+    status = pd.Series(parsed["status"].to_numpy()).where(
+        parsed["date"].isna().to_numpy(), ages.table["status"]
+    )
     table = ages.table.assign(
         value=raw["value"].to_numpy(),
         status=status.to_numpy(),
@@ -405,7 +407,9 @@ def _as_field(
     frames: dict[str, _Frame] = {}
     priorities = 1
     if settings.source is not None:
-        frames[f"{name}_source"], priorities = _source_frame(extract, engine, settings.source, f"{name}_source")
+        frames[f"{name}_source"], priorities = _source_frame(
+            extract, engine, settings.source, f"{name}_source"
+        )
     observed: tuple[str, ...] = ()
     if settings.observed is not None:
         frames[f"{name}_observed"], observed = _observed_frame(extract, engine, settings.observed, name)
@@ -480,7 +484,9 @@ def _source_frame(
     return _Frame(key, pd.DataFrame({"raw": raw["value"], column: number})), priorities
 
 
-def _observed_frame(extract: Extract, engine: Engine, column: str, name: str) -> tuple[_Frame, tuple[str, ...]]:
+def _observed_frame(
+    extract: Extract, engine: Engine, column: str, name: str
+) -> tuple[_Frame, tuple[str, ...]]:
     key = partial(as_text, column=column)
     raw = distinct(engine, extract.table, key(extract.table))
     values = code_values(raw, name).table
@@ -592,7 +598,7 @@ def _joined(table: Any, lookups: Mapping[str, _Lookup], columns: Iterable[str]) 
     if not used:
         return table
     joined = table.mutate(**{f"__key_{name}": lookup.key(table) for name, lookup in used.items()})
-    filled = {}
+    filled: dict[str, int] = {}
     for name, lookup in used.items():
         numbers = [column for column in lookup.columns if column in wanted]
         right = lookup.table.select(
@@ -601,7 +607,10 @@ def _joined(table: Any, lookups: Mapping[str, _Lookup], columns: Iterable[str]) 
         joined = joined.left_join(right, joined[f"__key_{name}"] == right[f"__raw_{name}"])
         filled |= {column: lookup.columns[column] for column in numbers}
     return joined.mutate(
-        **{coded_name(column): joined[f"__number_{column}"].fill_null(blank) for column, blank in filled.items()}
+        **{
+            coded_name(column): joined[f"__number_{column}"].fill_null(blank)
+            for column, blank in filled.items()
+        }
     )
 
 
@@ -652,7 +661,11 @@ def _person_key(extract: Extract, service: Service, engine: Engine) -> Callable[
         return lambda table: table[column]
     padded = (person < FIRST_VISIBLE) | person.endswith(" ") | person.endswith("\t")
     found = engine.to_frame(extract.table.aggregate(padded=padded.any()))["padded"].iloc[0]
-    return (lambda table: table[column].strip()) if found is True or found == 1 else (lambda table: table[column])
+    return (
+        (lambda table: table[column].strip())
+        if found is True or found == 1
+        else (lambda table: table[column])
+    )
 
 
 def _rejections(

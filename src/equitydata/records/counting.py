@@ -45,14 +45,18 @@ def count_statuses(people: People, codes: pd.DataFrame) -> pd.DataFrame:
     for name, field in people.coded.fields.items():
         if field.settings.applies is not None:
             recorded |= _recorded_statuses(people.coded, field)
-        counted = table.group_by(rank=table[f"{name}_rank"]).agg(people=table.count(), records=table["records"].sum())
+        counted = table.group_by(rank=table[f"{name}_rank"]).agg(
+            people=table.count(), records=table["records"].sum()
+        )
         by_rank = people.coded.engine.to_frame(counted).set_index("rank")
         by_rank = by_rank.reindex(range(len(STATUS_RANKS)), fill_value=0).astype("int64")
         for rank in reversed(range(len(STATUS_RANKS))):
             status = str(STATUS_RANKS[rank])
             found = by_rank.loc[rank]
             rows.append((name, status, found["people"], recorded.get((name, status), 0), found["records"]))
-    return pd.DataFrame(rows, columns=["characteristic", "status", "people", "records", "records_carried_back"])
+    return pd.DataFrame(
+        rows, columns=["characteristic", "status", "people", "records", "records_carried_back"]
+    )
 
 
 def _recorded_statuses(coded: CodedRecords, field: CodedField) -> dict[tuple[str, str], int]:
@@ -100,11 +104,14 @@ def count_codes(coded: CodedRecords) -> pd.DataFrame:
             characteristic=name, records=field.values["value_id"].map(counts).fillna(0).astype("int64")
         )
         blank = {"characteristic": name, "status": "missing", "records": int(counts.get(0, 0))}
-        audit = pd.concat([audit[_AUDIT], pd.DataFrame([{**dict.fromkeys(_AUDIT, ""), **blank}])], ignore_index=True)
+        audit = pd.concat(
+            [audit[_AUDIT], pd.DataFrame([{**dict.fromkeys(_AUDIT, ""), **blank}])], ignore_index=True
+        )
         audit = audit.fillna({column: "" for column in _AUDIT if column != "records"})
         if field.kind in IDENTIFYING_KINDS:
             audit = audit.assign(value=NOT_LISTED, suggestion="")
-            audit = audit.groupby([c for c in _AUDIT if c != "records"], sort=False, as_index=False)["records"].sum()
+            keys = [column for column in _AUDIT if column != "records"]
+            audit = audit.groupby(keys, sort=False)["records"].sum().reset_index()
         frames.append(audit[audit["records"] > 0].sort_values("records", ascending=False, kind="stable"))
     return _stacked(frames, _AUDIT)
 
@@ -122,7 +129,9 @@ def _value_counts(coded: CodedRecords, name: str) -> pd.Series:
 def count_joint(people: People, first: str, second: str) -> pd.DataFrame:
     """People by the statuses of two characteristics together: columns first, second (statuses), people."""
     table = people.table
-    counted = table.group_by(first=table[f"{first}_rank"], second=table[f"{second}_rank"]).agg(people=table.count())
+    counted = table.group_by(first=table[f"{first}_rank"], second=table[f"{second}_rank"]).agg(
+        people=table.count()
+    )
     frame = people.coded.engine.to_frame(counted.order_by("first", "second"))
     ranks = dict(enumerate(STATUS_RANKS))
     return frame.assign(first=frame["first"].map(ranks), second=frame["second"].map(ranks))

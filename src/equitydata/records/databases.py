@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import duckdb
 import ibis
 import pyarrow as pa
 
@@ -95,12 +96,10 @@ def _choose(wanted: str | None, tables: Sequence[str], where: str) -> str:
 
 def _open_duckdb(path: Path, table: str | None, engine: Engine) -> LiveTable:
     connection = engine.connection
-    catalog = engine.new_name("database")
-    literal = "'" + str(path).replace("'", "''") + "'"
     try:
-        connection.con.execute(f"ATTACH {literal} AS {quoted(catalog)} (READ_ONLY)")
+        catalog = engine.attach(path)
         listed = connection.con.execute(_TABLES_AND_VIEWS, [catalog, catalog]).fetchall()
-    except Exception:  # DuckDB's message holds the whole path
+    except duckdb.Error:  # its message holds the whole path
         raise InputError(
             "The DuckDB database cannot be opened.",
             where=path.name,

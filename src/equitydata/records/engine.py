@@ -55,6 +55,7 @@ class Engine:
         self._closes_connection = closes_connection or spill is not None
         self._names = itertools.count(1)
         self._staged: set[str] = set()
+        self._attached: dict[Path, str] = {}
         self._opened_for_others = contextlib.ExitStack()
         self._spill = spill
         # Runs at close, when the engine is let go, or when the program ends, whichever comes first.
@@ -197,6 +198,17 @@ class Engine:
         literal = glob.escape(str(path))
         with guarded(path.name):
             return self.connection.read_parquet(literal, table_name=self.new_name("parquet"))
+
+    def attach(self, path: Path) -> str:
+        """Attach a DuckDB file for reading, once; returns its catalog name. Raises what DuckDB raises."""
+        self._needs_own()
+        place = path.resolve()
+        if place not in self._attached:
+            catalog = self.new_name("database")
+            literal = "'" + str(place).replace("'", "''") + "'"
+            self.connection.con.execute(f"ATTACH {literal} AS {quoted(catalog)} (READ_ONLY)")
+            self._attached[place] = catalog
+        return self._attached[place]
 
     def _needs_own(self) -> None:
         if not self.is_ours:

@@ -44,12 +44,12 @@ NOT_APPLICABLE_RANK = STATUS_RANKS.index("not_applicable")
 class People:
     """One row per person, as small whole numbers; no identifier is left.
 
-    table : ibis table with records, day, point_of_care, site (of the latest contact) and for each field
+    table : ibis table with records, and day, point_of_care and site of the latest contact. For each field
         `<f>_rank` and `<f>_category`, and where the rule can tell `<f>_conflict`, `<f>_overridden`,
-        `<f>_self_first` (the self-reported rule changed the value), `<f>_self` (the value is their own). Core fields add `<f>_known` (records
-        with a known value), `<f>_points` and `<f>_moments` (two or more points of care, or dates, hold a
-        value), `<f>_mask` (known categories met, as bits) and, where points of care fit into bits, `seen_mask`
-        and `<f>_seen_mask` (points of care seen at, and with a known value there).
+        `<f>_self_first` (the self-reported rule changed the value) and `<f>_self` (the value is their own).
+        Core fields add `<f>_known` (records with a known value), `<f>_points` and `<f>_moments` (two or more
+        points of care, or dates, hold a value), `<f>_mask` (known categories met, as bits) and, where points
+        of care fit into bits, `seen_mask` and `<f>_seen_mask` (seen at, and with a known value there).
     has_mask : fields with `<f>_mask`. has_points : points of care are kept as bits.
     """
 
@@ -173,7 +173,9 @@ def _latest_parts(latest: Any, coded: CodedRecords) -> dict[str, Any]:
     }
 
 
-def _order(table: Any, field: CodedField, rulebook: Rulebook, *, self_first: bool, reverse: bool = False) -> Any:
+def _order(
+    table: Any, field: CodedField, rulebook: Rulebook, *, self_first: bool, reverse: bool = False
+) -> Any:
     """The whole number by which a person's records of one field are ordered.
 
     Date and source also order the records without a known value among each other; that changes nothing, as
@@ -187,7 +189,9 @@ def _order(table: Any, field: CodedField, rulebook: Rulebook, *, self_first: boo
         if field.priorities > 1:
             priority = source % field.priorities
             by_source = rulebook.value("person_rule") == "source_priority"
-            detail = priority * field.days + _moment(table, field).cast(kind) if by_source else detail + priority
+            detail = (
+                priority * field.days + _moment(table, field).cast(kind) if by_source else detail + priority
+            )
         if self_first:
             order = order + (source >= SELF_REPORTED * field.priorities).cast(kind) * field.tail
     elif self_first and field.settings.self_reported is True:
@@ -203,7 +207,9 @@ def _moment(table: Any, field: CodedField) -> Any:
     return ibis.ifelse(table[recorded] > 0, table[recorded], table["day"])
 
 
-def _aggregates(table: Any, field: CodedField, rulebook: Rulebook, masked: bool, has_points: bool) -> dict[str, Any]:
+def _aggregates(
+    table: Any, field: CodedField, rulebook: Rulebook, masked: bool, has_points: bool
+) -> dict[str, Any]:
     name = field.name
     self_first = rulebook.value("self_reported_first")
     found = {f"{name}__best": _order(table, field, rulebook, self_first=self_first).max()}
@@ -274,9 +280,7 @@ def _with_modes(best: Any, coded: CodedRecords, rulebook: Rulebook, part: tuple[
 # ---------------------------------------------------------------- decoding
 
 
-def _decoded(
-    table: Any, coded: CodedRecords, masked: set[str], rulebook: Rulebook
-) -> Any:
+def _decoded(table: Any, coded: CodedRecords, masked: set[str], rulebook: Rulebook) -> Any:
     chosen = {name: table[name] for name in ("person", "records", "seen_mask") if name in table.columns}
     chosen |= _latest_parts(table["latest"], coded)
     for name, field in coded.fields.items():
@@ -309,19 +313,20 @@ def _override_pairs(field: CodedField) -> pd.DataFrame:
     """
     table = codelists.categories(field.characteristic.name).set_index("category")
     numbers = {name: number for number, name in enumerate(field.categories) if name in table.index}
+    group, detail = table["group"].astype(str).to_dict(), table["detail"].astype(str).to_dict()
     residual = [name for name in numbers if str(table.loc[name, "residual"]) == "1"]
-    widest = [name for name in residual if table.loc[name, "group"] == "Other"]
+    widest = [name for name in residual if group[name] == "Other"]
     rows: dict[int, int] = {}
     for name in residual:
         for other in numbers:
-            if other == name or str(table.loc[other, "detail"]) == "broad":
+            if other == name or detail[other] == "broad":
                 continue
-            same_parent = table.loc[other, "group"] == table.loc[name, "group"] and other not in residual
+            same_parent = group[other] == group[name] and other not in residual
             if name in widest or same_parent:
                 rows[(1 << numbers[name]) | (1 << numbers[other])] = numbers[other]
-    return pd.DataFrame({"mask": list(rows), "category": np.array(list(rows.values()), dtype="int32")}).astype(
-        {"mask": "int64"}
-    )
+    return pd.DataFrame(
+        {"mask": list(rows), "category": np.array(list(rows.values()), dtype="int32")}
+    ).astype({"mask": "int64"})
 
 
 def _decoded_field(table: Any, field: CodedField, override: Any, masked: bool) -> dict[str, Any]:
@@ -382,7 +387,9 @@ def _with_ages(table: Any, coded: CodedRecords) -> Any:
         young = [int(number) for number in years.index[years < field.characteristic.from_age]]
         if young:
             below = table["age_category"].isin(young)
-            updates[f"{name}_rank"] = ibis.ifelse(below, NOT_APPLICABLE_RANK, table[f"{name}_rank"]).cast("int8")
+            updates[f"{name}_rank"] = ibis.ifelse(below, NOT_APPLICABLE_RANK, table[f"{name}_rank"]).cast(
+                "int8"
+            )
             updates[f"{name}_category"] = ibis.ifelse(below, 0, table[f"{name}_category"]).cast("int16")
             if f"{name}_self" in table.columns:
                 updates[f"{name}_self"] = table[f"{name}_self"] & ~below

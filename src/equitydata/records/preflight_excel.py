@@ -148,7 +148,10 @@ def open_sheet(path: Path, sheet: str | None) -> tuple[str, Any]:
 def _calamine(path: Path) -> Iterator[None]:
     try:
         yield
-    except Exception:  # calamine has many kinds of error, and its messages may repeat a cell
+    except BaseException as error:
+        # calamine has many kinds of error, one of them a panic outside Exception; they may repeat a cell.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise _refusal(path, "The workbook is damaged.") from None
 
 
