@@ -127,7 +127,7 @@ def test_more_points_of_care_than_bits_are_counted_the_same():
 def test_people_resolved_in_parts_are_the_same_people(monkeypatch):
     frame = as_frame(generated(6))
     whole = eq.analyse(service(), frame)
-    monkeypatch.setattr("equitydata.records.persons.BYTES_AT_A_TIME", 20_000)
+    monkeypatch.setattr("equitydata.records.persons.SHARE_OF_MEMORY", 1e-5)
     assert eq.analyse(service(), frame).to_json() == whole.to_json()
 
 
@@ -151,6 +151,36 @@ def test_the_input_is_never_changed():
     before = frame.copy(deep=True)
     eq.analyse(service(), frame)
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_the_source_of_the_chosen_value_is_told_under_either_rule():
+    frame = pd.DataFrame(
+        {
+            "person": ["P1", "P1", "P2", "P2"],
+            "date": ["2025-04-01", "2025-04-02", "2025-04-01", "2025-04-02"],
+            "point": "GP",
+            "ethnic": ["K", "A", "A", "H"],
+            "origin": ["PATIENT", "STAFF", "STAFF", "PATIENT"],
+            "lang": "en",
+        }
+    )
+
+    def self_reported(**rules):
+        from equitydata.records import counting
+
+        seen = {}
+        plain = counting.count_categories
+        counting.count_categories = lambda people: seen.setdefault("table", plain(people))
+        try:
+            eq.analyse(service(**rules), frame)
+        finally:
+            counting.count_categories = plain
+        table = seen["table"]
+        here = table[table["characteristic"] == "ethnicity"]
+        return dict(zip(here["category"], here["self_reported"], strict=True))
+
+    assert self_reported(self_reported_first=True) == {"Bangladeshi": 1, "Indian": 1}
+    assert self_reported(self_reported_first=False) == {"White British": 0, "Indian": 1}
 
 
 def test_the_joint_share_counts_people_with_both():

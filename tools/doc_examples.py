@@ -207,13 +207,13 @@ def shared_runs() -> Iterator[None]:
     """Within, one service file with one extract is analysed once: pages ask the same question often."""
     real, kept = equitydata.analysis.analyse, {}
 
-    def analyse(service: Service, given: Any = None, **options: Any) -> EquityResult:
-        extract = service.folder / str(service.extract.path) if given is None else given
-        if not isinstance(extract, str | Path) or not Path(extract).is_file():
-            return real(service, given, **options)
-        key = (service.model_dump_json(), _content(service, extract), options.get("as_of"))
+    def analyse(service: Service, extract: Any = None, **options: Any) -> EquityResult:
+        source = service.folder / str(service.extract.path) if extract is None else extract
+        if not isinstance(source, str | Path) or not Path(source).is_file():
+            return real(service, extract, **options)
+        key = (service.model_dump_json(), _content(service, source), options.get("as_of"))
         if key not in kept:
-            kept[key] = real(service, given, **options)
+            kept[key] = real(service, extract, **options)
         return kept[key]
 
     with mock.patch.object(equitydata.analysis, "analyse", analyse):

@@ -8,11 +8,13 @@ Heavy libraries are imported inside the commands, so that --help starts at once.
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -29,14 +31,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-reference_app = typer.Typer(help="Reference tables: who lives here, with source and date.", no_args_is_help=True)
+reference_app = typer.Typer(
+    help="Reference tables: who lives here, with source and date.", no_args_is_help=True
+)
 config_app = typer.Typer(help="The service file.", no_args_is_help=True)
 app.add_typer(reference_app, name="reference")
 app.add_typer(config_app, name="config")
 
 SECONDS_BEFORE_PROGRESS = 1.0
+INTERRUPTED = 130
+DEMO_FOLDER = Path("equitydata-report-demo")
 
-ServiceFile = Annotated[Path, typer.Argument(help="service.toml, or an extract whose columns are then guessed.")]
+ServiceFile = Annotated[
+    Path, typer.Argument(help="service.toml, or an extract whose columns are then guessed.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the report.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an earlier report in that folder.")]
@@ -44,9 +52,12 @@ Disclosure = Annotated[
     str | None, typer.Option("--disclosure", help="Small-number rule: nhs, under-5, threshold-10 or none.")
 ]
 AsOf = Annotated[
-    datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day of the rating; today when left out.")
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day of the rating; today when left out."),
 ]
-FailUnder = Annotated[str | None, typer.Option("--fail-under", help="Exit with 1 below this tier.")]
+FailUnder = Annotated[
+    str | None, typer.Option("--fail-under", help="Exit with 1 below this tier of the data domain.")
+]
 ExtractPath = Annotated[
     str | None, typer.Option("--extract", help="Another file, folder or glob than the service file names.")
 ]
@@ -59,30 +70,40 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        app(standalone_mode=False)
+        # Without its standalone mode, the library gives the code of an early end back.
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
     except EquityDataError as error:
         _fail(f"Error: {error}", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("Interrupted. Nothing was written.", 130)
+        code = INTERRUPTED
     except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = stop.exit_code
     except BrokenPipeError:
+        # Whoever read the output has seen enough; what is left must not complain when the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
         _unexpected(error)
+    if code == INTERRUPTED:
+        _fail("Interrupted: no half-written report is left.", INTERRUPTED)
+    if code:
+        sys.exit(code)
 
 
-def _fail(words: str, code: int) -> None:
+def _fail(words: str, code: int) -> NoReturn:
     print(words, file=sys.stderr)
     sys.exit(code)
 
 
-def _unexpected(error: Exception) -> None:
+def _unexpected(error: Exception) -> NoReturn:
     """Say where it happened and nothing of the data: a library's own message may quote a value."""
     show = getattr(error, "show", None)
     if callable(show):  # wrong use of the command line
         show(file=sys.stderr)
         sys.exit(int(getattr(error, "exit_code", 2)))
+    if isinstance(error, MemoryError):
+        _fail("Error: not enough memory.\n  What to do: add --memory-limit, or use a larger machine.", 3)
     frame, place = error.__traceback__, "an unknown place"
     while frame is not None:
         file = Path(frame.tb_frame.f_code.co_filename)
@@ -90,7 +111,7 @@ def _unexpected(error: Exception) -> None:
             place = f"{file.name}, line {frame.tb_lineno}"
         frame = frame.tb_next
     _fail(
-        f"Error: a fault of equitydata itself ({type(error).__name__} in {place}). Nothing was written.\n"
+        f"Error: a fault of equitydata itself ({type(error).__name__} in {place}).\n"
         "  What to do: report it with these words; no data is in them.",
         3,
     )
@@ -110,22 +131,26 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("equitydata-report-demo"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = DEMO_FOLDER,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Run the main job on the shipped sample: synthetic data, no network."""
     from equitydata.reference import sample_folder
 
-    service = _load(sample_folder() / "service.toml")
-    result = _analyse(service, None, None, None)
-    # The folder is the demo's own, so a second run may replace the first.
-    paths = _write(result, out, None, force=True)
-    _show(result, None, as_json=as_json, page=paths.page)
+    # The demo's own folder may always be replaced; any other may hold a real report.
+    force = force or out == DEMO_FOLDER
+    _check_folder(out, force=force)
+    result = _analyse(_load(sample_folder() / "service.toml"), None, None, None)
+    page = _write(result, out, None, force=force)
+    _show(result, None, as_json=as_json, page=page)
 
 
 @app.command()
 def init(
-    extract: Annotated[str, typer.Argument(help="CSV, Excel or Parquet file, folder, glob or database address.")],
+    extract: Annotated[
+        str, typer.Argument(help="CSV, Excel or Parquet file, folder, glob or database address.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Service file to write.")] = Path("service.toml"),
     name: Annotated[str, typer.Option("--name", help="Name of the service.")] = "",
     sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of an Excel workbook.")] = None,
@@ -138,19 +163,36 @@ def init(
     from equitydata.service import load_service
 
     if out.exists() and not force:
-        raise OutputError("The service file exists already.", where=str(out), mend="Choose --out, or add --force.")
+        raise OutputError(
+            "The service file exists already.", where=str(out), mend="Choose --out, or add --force."
+        )
     _progress("Looking at the columns and values")
-    path = _relative(extract, out) if "://" not in extract else ""
+    path = "" if "://" in extract else _relative(extract, out)
     text = draft_service(extract, name=name, path=path, sheet=sheet, table=table)
-    if "://" in extract:
-        text = text.replace("[extract]\n", '[extract]\n# url = "..."   # the database address; keep passwords out of this file\n', 1)
     _write_text(out, text)
     service = load_service(out)
     if as_json:
         _print_json({"service_file": out.name, "characteristics": sorted(service.characteristics)})
         return
-    print(f"OK    {out}: {len(service.characteristics)} characteristics mapped, each guess with a comment.")
+    print(f"OK    {out}: {_mapped(service)}")
+    for lack in _lacks(service):
+        print(f"WARN  {lack}")
     print(f"Next  look at the lines marked GUESS, then: equitydata check {out}")
+
+
+def _mapped(service: Service) -> str:
+    names = ", ".join(service.characteristics)
+    count = len(service.characteristics)
+    return f"{count} {'characteristic' if count == 1 else 'characteristics'} found{f': {names}' if names else ''}"
+
+
+def _lacks(service: Service) -> list[str]:
+    """What the rating rests on and no column looked like."""
+    absent = [name for name in ("ethnicity", "language") if name not in service.characteristics]
+    lacks = [f"no column looked like {name}: the 95% rule needs it" for name in absent]
+    if service.extract.person is None:
+        lacks.append("no column tells people apart: every record will count as one person")
+    return lacks
 
 
 @app.command()
@@ -158,24 +200,26 @@ def check(
     service_file: ServiceFile, extract: ExtractPath = None, as_json: Json = False, memory_limit: Memory = None
 ) -> None:
     """Read the extract and say how each column was understood; nothing is rated or written."""
+    from equitydata import console
     from equitydata.release import release
 
     service, data = _load_any(service_file, extract)
-    result = release(_analyse(service, data, None, memory_limit))
+    released = release(_analyse(service, data, None, memory_limit))
     if as_json:
         _print_json(
             {
-                "intake": _intake(result),
-                "codes": _records(result.table("codes")),
-                "identifiers": _records(result.table("identifiers")),
-                "notes": list(result.notes),
+                "intake": _intake(released),
+                "codes": _records(released.table("codes")),
+                "identifiers": _records(released.table("identifiers")),
+                "notes": list(released.notes),
             }
         )
         return
-    _print_intake(result)
-    _print_columns(result)
-    for note in result.notes:
+    console.print_intake(released)
+    console.print_columns(released, service)
+    for note in released.notes:
         print(f"NOTE  {note}")
+    console.print_rule(released)
 
 
 @app.command()
@@ -220,9 +264,11 @@ def rate(
     memory_limit: Memory = None,
 ) -> None:
     """The tier of each area and what would lift the data domain; from attestations alone without an extract."""
+    from equitydata import console
     from equitydata.analysis import rate as rate_alone
     from equitydata.release import release
 
+    _check_choices(None, fail_under)
     service, data = _load_any(service_file, extract)
     if data is None and service.extract.path is None and service.extract.url is None:
         result = rate_alone(service, as_of=as_of.date() if as_of else None)
@@ -230,12 +276,12 @@ def rate(
         result = _analyse(service, data, as_of, memory_limit)
     released = release(result)
     if as_json:
-        from equitydata.rating import make_rating
-
-        print(make_rating(released).model_dump_json(indent=1))
+        _print_rating(released)
     else:
-        _print_areas(released)
-        _print_next_steps(released, most=10)
+        print(f"{released.about.name}\nData domain: {released.maturity.tier}")
+        console.print_areas(released)
+        console.print_next_steps(released, most=10)
+        console.print_rule(released)
     _judge(result, fail_under)
 
 
@@ -263,7 +309,9 @@ def criteria(
     for name, frame in table.groupby("area", sort=False):
         print(f"\n{name}")
         for row in frame.itertuples(index=False):
-            marks = f"{row.tier}, {row.evidence_type}" + ("" if row.required == "core" else f", {row.required}")
+            marks = f"{row.tier}, {row.evidence_type}" + (
+                "" if row.required == "core" else f", {row.required}"
+            )
             print(f"  {row.criterion_id:<11} {row.criterion}\n              [{marks}] {row.how_measured}")
 
 
@@ -283,8 +331,10 @@ def reference_list(as_json: Json = False) -> None:
 @reference_app.command("show")
 def reference_show(
     name: Annotated[str, typer.Argument(help="Name of a table, as `reference list` gives it.")],
-    area: Annotated[list[str] | None, typer.Option("--area", help="Code or name of an area; may be repeated.")] = None,
-    rows: Annotated[int, typer.Option("--rows", help="Rows to show.")] = 40,
+    area: Annotated[
+        list[str] | None, typer.Option("--area", help="Code or name of an area; may be repeated.")
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", help="Rows to show.", min=1)] = 40,
     as_json: Json = False,
 ) -> None:
     """Show a table with its source; a census topic is summed over the areas asked for."""
@@ -339,7 +389,9 @@ def _load_any(path: Path, extract: str | None) -> tuple[Service, Any]:
     return make_service(tomllib.loads(text), folder=path.parent, text=text), extract
 
 
-def _analyse(service: Service, extract: Any, as_of: datetime | None, memory_limit: str | None) -> EquityResult:
+def _analyse(
+    service: Service, extract: Any, as_of: datetime | None, memory_limit: str | None
+) -> EquityResult:
     from equitydata.analysis import analyse as run
 
     started = time.monotonic()
@@ -365,18 +417,43 @@ def _run(
     *,
     full: bool,
 ) -> None:
+    _check_choices(disclosure, fail_under)
+    if out is not None:
+        _check_folder(out, force=force)
     service, data = _load_any(service_file, extract)
     result = _analyse(service, data, as_of, memory_limit)
-    page = _write(result, out, disclosure, force=force).page if out is not None else None
+    page = _write(result, out, disclosure, force=force) if out is not None else None
     _show(result, disclosure, as_json=as_json, page=page, full=full)
     _judge(result, fail_under)
 
 
-def _write(result: EquityResult, out: Path, disclosure: str | None, *, force: bool) -> Any:
+def _check_choices(disclosure: str | None, fail_under: str | None) -> None:
+    """Refuse a misspelt option before the work, and not after it."""
+    from equitydata.model import TIERS
+    from equitydata.rulebook import disclosure_rule
+
+    if disclosure is not None:
+        disclosure_rule(disclosure)
+    if fail_under is not None and fail_under.casefold() not in {tier.casefold() for tier in TIERS}:
+        raise ConfigError(f"No tier '{fail_under}'.", where="--fail-under", mend=nearest(fail_under, TIERS))
+
+
+def _check_folder(out: Path, *, force: bool) -> None:
+    """Refuse a folder that will be refused anyway before the work; `write_report` looks again, and closer."""
+    if (out / "manifest.json").is_file() and not force:
+        raise OutputError(
+            "The folder already holds a report.", where=out.name, mend="Add --force or choose another folder."
+        )
+    there = next(parent for parent in (out.absolute().parent, *out.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise OutputError("Nothing can be written there.", where=there.name, mend="Choose another folder.")
+
+
+def _write(result: EquityResult, out: Path, disclosure: str | None, *, force: bool) -> Path:
     from equitydata.report import write_report
 
     _progress("Writing the report")
-    return write_report(result, out, disclosure=disclosure, force=force)
+    return write_report(result, out, disclosure=disclosure, force=force).page
 
 
 def _judge(result: EquityResult, fail_under: str | None) -> None:
@@ -384,12 +461,10 @@ def _judge(result: EquityResult, fail_under: str | None) -> None:
 
     if fail_under is None:
         return
-    tiers = {tier.casefold(): tier for tier in TIERS}
-    if fail_under.casefold() not in tiers:
-        raise ConfigError(f"No tier '{fail_under}'.", where="--fail-under", mend=nearest(fail_under, TIERS))
+    wanted = next(tier for tier in TIERS if tier.casefold() == fail_under.casefold())
     reached = TIERS.index(result.maturity.tier) if result.maturity.tier in TIERS else 0
-    if reached < TIERS.index(tiers[fail_under.casefold()]):
-        print(f"FAIL  below {tiers[fail_under.casefold()]}", file=sys.stderr)
+    if reached < TIERS.index(wanted):
+        print(f"FAIL  the data domain is below {wanted}", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -403,123 +478,22 @@ def _progress(words: str) -> None:
 def _show(
     result: EquityResult, disclosure: str | None, *, as_json: bool, page: Path | None, full: bool = True
 ) -> None:
+    from equitydata import console
     from equitydata.release import release
 
     released = release(result, disclosure)
     if as_json:
-        from equitydata.rating import make_rating
-
-        print(make_rating(released).model_dump_json(indent=1))
+        _print_rating(released)
         return
-    people = "few" if released.about.people is None else f"{released.about.people:,}"
-    print(f"{released.about.name}: {people} {released.about.counted}")
-    _print_intake(released)
-    print()
-    _print_headline(released)
-    if full:
-        _print_areas(released, data_only=True)
-    else:
-        _print_completeness(released)
-    _print_next_steps(released, most=3)
+    console.print_result(result, released, full=full)
     if page is not None:
-        print(f"\nReport  {page}")
+        print(f"Report: {page}")
 
 
-def _print_intake(result: EquityResult) -> None:
-    intake = result.intake
-    print(f"Rows read {intake.rows_read:,} = used {intake.rows_used:,} + rejected {intake.rows_rejected:,}")
-    for rejection in intake.rejections:
-        lines = f" (lines {', '.join(map(str, rejection.lines))} ...)" if rejection.lines else ""
-        print(f"  {rejection.rows:>9,}  {rejection.reason}{lines}")
-    for note in intake.notes:
-        print(f"NOTE  {note}")
+def _print_rating(released: EquityResult) -> None:
+    from equitydata.rating import make_rating
 
-
-def percent(value: Any) -> str:
-    """A fraction as a per cent with one decimal; [c] where it is hidden or missing."""
-    import pandas as pd
-
-    return "[c]" if value is None or pd.isna(value) else f"{value * 100:.1f}%"
-
-
-def _print_headline(result: EquityResult) -> None:
-    print(f"Data domain: {result.maturity.tier}")
-    print(f"  declined answers read the other way: {result.maturity.tier_other_reading}")
-    print(f"  from measures alone: {result.maturity.tier_measured}")
-    threshold = result.choices["completeness_threshold"].value
-    for name, words in (("joint", "Ethnicity and language"), ("ethnicity", "Ethnicity"), ("language", "Language")):
-        known, other = result.figure(f"{name}_known"), result.figure(f"{name}_known_or_declined")
-        if not known["measured"]:
-            print(f"  {words:<24} not measured: {known['reason']}")
-            continue
-        mark = "OK  " if known["value"] >= threshold else "FAIL"
-        print(
-            f"  {words:<24} {percent(known['value']):>6} known  {mark} against {threshold:.0%}"
-            f"   (known or declined {percent(other['value'])})"
-        )
-
-
-def _print_completeness(result: EquityResult) -> None:
-    table = result.table("completeness")
-    here = table[(table["unit"] == "people") & table["measure"].isin(["populated", "known", "known_or_declined"])]
-    wide = here.pivot(index="label", columns="measure", values="value").reindex(here["label"].unique())
-    print(f"\n{'Share of people':<34}{'populated':>11}{'known':>9}{'known or declined':>20}")
-    for label, row in wide.iterrows():
-        populated = percent(row.get("populated")) if row.get("populated") == row.get("populated") else ""
-        print(f"{str(label)[:33]:<34}{populated:>11}{percent(row['known']):>9}{percent(row['known_or_declined']):>20}")
-
-
-def _print_areas(result: EquityResult, *, data_only: bool = False) -> None:
-    areas = result.maturity.areas
-    areas = areas[areas["data_domain"]] if data_only else areas
-    print(f"\n{'Area':<62}{'met':>4}{'not met':>9}{'not assessed':>14}  tier")
-    for row in areas.itertuples(index=False):
-        print(f"{row.area[:61]:<62}{row.met:>4}{row.not_met:>9}{row.not_assessed:>14}  {row.tier}")
-
-
-def _print_next_steps(result: EquityResult, *, most: int) -> None:
-    steps = result.maturity.next_steps
-    if steps.empty:
-        return
-    print("\nWhat would lift the data domain")
-    for row in steps.head(most).to_dict("records"):
-        print(f"  {row['order']}. [{row['criterion_id']}] {next_step_words(row)}")
-    if len(steps) > most:
-        print(f"  ... and {len(steps) - most} more: equitydata rate, or the report")
-
-
-def next_step_words(row: dict[str, Any]) -> str:
-    """One next step as a sentence, with the number needed where there is one."""
-    import pandas as pd
-
-    if not row["what"]:
-        return str(row["action"])
-    needed = row["needed"]
-    if row.get("hidden"):
-        count = "A few"
-    elif needed is None or pd.isna(needed):
-        count = "More"
-    else:
-        count = f"{needed:,.0f}"
-    unit = str(row["unit"])
-    joined = f"{count} more {unit} need {row['what']}"
-    return joined + (f", {row['places']}" if row["places"] else "") + f". {row['action']}"
-
-
-def _print_columns(result: EquityResult) -> None:
-    codes = result.table("codes")
-    for name, frame in codes.groupby("characteristic", sort=False):
-        filled = frame[frame["status"] != "missing"]
-        records, read = filled["records"].sum(), filled.loc[filled["status"] != "invalid", "records"].sum()
-        lists = ", ".join(sorted(set(filled["code_list"]) - {""})) or "no code list"
-        share = f"{read / records:.1%} of filled values read" if records else "nothing is filled"
-        print(f"{'OK  ' if records and read >= 0.95 * records else 'WARN'}  {name}: {share} ({lists})")
-        unread = filled[(filled["status"] == "invalid") & filled["records"].notna()]
-        for row in unread.head(8).itertuples(index=False):
-            near = f"   nearest: {row.suggestion}" if row.suggestion else ""
-            print(f"        {row.records:>8,.0f}  {str(row.value)[:60]!r}{near}")
-    for row in result.table("identifiers").itertuples(index=False):
-        print(f"WARN  column '{row.column}' looks like a {row.kind} ({row.evidence}); it is not copied anywhere.")
+    print(make_rating(released).model_dump_json(indent=1))
 
 
 def _records(table: Any) -> list[dict[str, Any]]:
@@ -540,19 +514,27 @@ def _print_json(content: Any) -> None:
 
 
 def _relative(extract: str, out: Path) -> str:
-    import os
-
-    return Path(os.path.relpath(Path(extract).resolve(), out.resolve().parent)).as_posix()
+    """How the service file names the extract: relative to itself; in full where they lie on different drives."""
+    here = Path(extract).absolute()
+    try:
+        return Path(os.path.relpath(here, out.absolute().parent)).as_posix()
+    except ValueError:
+        return here.as_posix()
 
 
 def _write_text(path: Path, text: str) -> None:
     """Write whole or not at all."""
-    import os
-    import tempfile
-
+    fresh = None
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            fresh = Path(file.name)
             file.write(text)
-        os.replace(file.name, path)
+        fresh.replace(path)
     except OSError as error:
-        raise OutputError(f"Cannot be written ({error.strerror}).", where=str(path)) from None
+        if fresh is not None:
+            fresh.unlink(missing_ok=True)
+        raise OutputError(
+            f"Cannot be written ({error.strerror}).",
+            where=str(path),
+            mend="Choose --out in a folder of yours.",
+        ) from None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from equitydata import codelists
 from equitydata.model import Status
-from equitydata.rulebook import Rulebook
+from equitydata.rulebook import Rulebook, characteristics
 from equitydata.tables import (
     BREAKDOWN_TABLE,
     CATEGORIES_TABLE,
@@ -27,6 +26,15 @@ NOT_RECORDED = "Not recorded"
 # A longer list of categories (several thousand languages) is shown as far as it is met.
 MOST_LISTED = 100
 UNITS = ("people", "records", "records_carried_back")
+# Dimension -> the characteristics that it is made from. Who has an age band has an age: within its own dimension
+# a characteristic is known for everyone of a named group and for nobody of "Not recorded", which shows nothing.
+OWN_DIMENSION: Mapping[str, tuple[str, ...]] = {
+    "age_band": ("age", "birth_date"),
+    "sex": ("sex",),
+    "deprivation": ("deprivation", "geography", "postcode"),
+}
+# Kinds whose categories are listed in advance; the others (ages, areas) are shown as they are met.
+LISTED_KINDS = ("coded", "flag", "decile")
 
 # Domain notes, section 5.1: which statuses each measure counts.
 MEASURES: Mapping[str, tuple[str, ...]] = {
@@ -61,13 +69,15 @@ def completeness_table(
     denominators = applicable.groupby("characteristic", sort=False)[list(UNITS)].sum()
     frames = []
     for measure, counted in MEASURES.items():
-        numerators = applicable[applicable["status"].isin(counted)].groupby("characteristic")[list(UNITS)].sum()
+        met = applicable[applicable["status"].isin(counted)]
+        numerators = met.groupby("characteristic")[list(UNITS)].sum()
         numerators = numerators.reindex(denominators.index, fill_value=0)
         frames.append(_long(numerators, denominators).assign(measure=measure))
-    frames.append(detail.assign(unit="people").merge(denominators["people"].rename("denominator"), on="characteristic"))
+    everyone = denominators["people"].rename("denominator").reset_index()
+    frames.append(detail.assign(unit="people").merge(everyone, on="characteristic", validate="many_to_one"))
     if joint is not None:
         frames.append(_joint_measures(joint))
-    table = pd.concat(frames, ignore_index=True)
+    table = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
     order = {name: number for number, name in enumerate((JOINT, *labels))}
     rank = {name: number for number, name in enumerate((*MEASURES, "detailed", "specific"))}
     table = table.assign(label=table["characteristic"].map({**labels, JOINT: JOINT_LABEL}))
@@ -80,10 +90,15 @@ def completeness_table(
 
 
 def _long(numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
-    stacked = numerators.stack().rename("numerator").to_frame()
-    stacked["denominator"] = denominators.stack()
-    stacked.index.names = ["characteristic", "unit"]
-    return stacked.reset_index()
+    """One row per characteristic and unit: characteristic, unit, numerator, denominator."""
+    parts = {"numerator": numerators, "denominator": denominators}
+    melted = [
+        wide.rename_axis("characteristic")
+        .reset_index()
+        .melt("characteristic", var_name="unit", value_name=name)
+        for name, wide in parts.items()
+    ]
+    return melted[0].merge(melted[1], on=["characteristic", "unit"], validate="one_to_one")
 
 
 def _joint_measures(joint: pd.DataFrame) -> pd.DataFrame:
@@ -101,18 +116,15 @@ def detail_counts(categories: pd.DataFrame) -> pd.DataFrame:
     """People known at a detailed level, and at a detailed and specific one, per characteristic.
 
     categories : as counted by `count_categories`.
-    Returns characteristic, measure, numerator; only for characteristics whose categories have levels.
+    Returns characteristic, measure, numerator. A category that no list names is taken as detailed.
     """
     rows = []
     for name, frame in categories.groupby("characteristic", sort=False):
         listed = codelists.categories(str(name))
-        if "detail" not in listed.columns:
-            continue
-        by_name = listed.set_index("category")
-        detail = frame["category"].map(by_name["detail"]).fillna("detailed")
-        residual = frame["category"].map(by_name["residual"].astype(str)).fillna("0")
-        detailed = frame["people"].where(detail != "broad", 0)
-        specific = detailed.where(residual != "1", 0)
+        broad = listed.loc[listed["detail"] == "broad", "category"]
+        residual = listed.loc[listed["residual"] == 1, "category"]
+        detailed = frame["people"].where(~frame["category"].isin(broad), 0)
+        specific = detailed.where(~frame["category"].isin(residual), 0)
         rows += [(name, "detailed", detailed.sum()), (name, "specific", specific.sum())]
     return pd.DataFrame(rows, columns=["characteristic", "measure", "numerator"])
 
@@ -127,6 +139,8 @@ def breakdown_table(
 
     counts : (dimension, unit) -> frame of group, order, and `<characteristic>|known` and `|applicable`.
     A group is flagged where its share lies so far below the whole and its interval lies below the whole too.
+    "Not recorded" is no group that anyone can act on, and a characteristic says nothing within its own
+    dimension (`OWN_DIMENSION`): neither is flagged.
     """
     frames = [_melt(frame).assign(by=by, unit=unit) for (by, unit), frame in counts.items() if len(frame)]
     if not frames:
@@ -134,13 +148,19 @@ def breakdown_table(
     table = with_shares(pd.concat(frames, ignore_index=True), confidence=rulebook.value("confidence"))
     sums = table.groupby(["characteristic", "by", "unit"])[["numerator", "denominator"]].transform("sum")
     whole = sums["numerator"] / sums["denominator"].where(sums["denominator"] > 0)
-    gap = table["value"] - whole
+    # 0.8 - 0.9 misses 0.1 by a rounding error of 1e-17.
+    gap = (whole - table["value"]).round(9)
     enough = table["denominator"] >= rulebook.value("minimum_people")
-    flagged = (gap <= -rulebook.value("gap_flag")) & (table["upper"] < whole) & enough
-    table = table.assign(
-        label=table["characteristic"].map({**labels, JOINT: JOINT_LABEL}), flagged=flagged.fillna(False)
-    )
+    flagged = (gap >= rulebook.value("gap_flag")) & (table["upper"] < whole) & enough & _can_be_flagged(table)
+    table = table.assign(label=table["characteristic"].map({**labels, JOINT: JOINT_LABEL}), flagged=flagged)
     return shape(table, BREAKDOWN_TABLE)
+
+
+def _can_be_flagged(table: pd.DataFrame) -> pd.Series:
+    own = pd.Series(False, index=table.index)
+    for dimension, names in OWN_DIMENSION.items():
+        own |= (table["by"] == dimension) & table["characteristic"].isin(names)
+    return ~own & (table["group"] != NOT_RECORDED)
 
 
 def _melt(frame: pd.DataFrame) -> pd.DataFrame:
@@ -161,13 +181,15 @@ def _melt(frame: pd.DataFrame) -> pd.DataFrame:
 def fold(frame: pd.DataFrame, groups: pd.Series, order: Sequence[str] | None = None) -> pd.DataFrame:
     """Counts by a staged number -> counts by group.
 
-    groups : the group of each row of the frame. order : groups in order; sorted by name when left out.
+    groups : the group of each row of the frame. order : groups in order; those that it does not name follow by
+    name, and "Not recorded" comes last, so that nobody is left out.
     """
-    names = groups.fillna(NOT_RECORDED).replace("", NOT_RECORDED)
+    names = groups.astype("object").where(groups.notna() & (groups != ""), NOT_RECORDED)
     folded = frame.drop(columns="number").groupby(names.to_numpy(), sort=True).sum()
-    wanted = [name for name in (order if order is not None else sorted(set(names) - {NOT_RECORDED})) if name in folded.index]
-    wanted += [NOT_RECORDED] * (NOT_RECORDED in folded.index and NOT_RECORDED not in wanted)
-    folded = folded.loc[wanted].rename_axis("group").reset_index()
+    met = set(names) - {NOT_RECORDED}
+    first = [name for name in order or () if name in met]
+    last = [NOT_RECORDED] if NOT_RECORDED in set(names) else []
+    folded = folded.loc[[*first, *sorted(met - set(first)), *last]].rename_axis("group").reset_index()
     return folded.assign(order=np.arange(1, len(folded) + 1))
 
 
@@ -203,8 +225,11 @@ def category_table(
 ) -> pd.DataFrame:
     """People in each category and group. Shape: CATEGORIES_TABLE.
 
+    categories : as counted by `count_categories`.
+    code_lists : names of the lists met in each characteristic.
     Categories that no code list in use names are shown as not collected, without a count. A category that
-    the list names and nobody has is shown with 0.
+    the list names and nobody has is shown with 0. What a list outside the catalogue can hold (a service's own,
+    an index of deprivation) is not known here, so every category counts as collected.
     """
     frames = []
     for name, frame in categories.groupby("characteristic", sort=False):
@@ -217,35 +242,46 @@ def category_table(
 
 
 def _category_levels(name: str, frame: pd.DataFrame, lists: Sequence[str]) -> list[pd.DataFrame]:
-    known = int(frame["people"].sum())
     people = frame.set_index("category")["people"]
     listed = codelists.categories(name)
-    level: dict[str, Any] = {"characteristic": name, "denominator": known}
-    whole = "detail" in listed.columns and bool(lists) and len(listed) <= MOST_LISTED
-    if whole:
-        order = [*listed["category"], *sorted(set(people.index) - set(listed["category"]))]
-        collected = set(codelists.collected_by(lists)) | set(people.index)
-        detailed = pd.DataFrame({"category": order})
-        detailed["collected"] = detailed["category"].isin(collected)
-        # A broad category is no gap of the list: it is shown only where someone has it.
-        broad = set(listed.loc[listed["detail"] == "broad", "category"])
-        detailed = detailed[~detailed["category"].isin(broad - set(people.index))]
-        counts = detailed["category"].map(people).fillna(0)
-        detailed["numerator"] = counts.where(detailed["collected"])
-    else:
-        detailed = frame[["category"]].assign(collected=True, numerator=frame["people"].to_numpy())
-    detailed = detailed.assign(level="detailed", order=np.arange(1, len(detailed) + 1), **level)
-    if "group" not in listed.columns:
-        return [detailed]
-    groups = people.groupby(_groups(people.index, listed)).sum()
-    grouped = pd.DataFrame({"category": groups.index, "numerator": groups.to_numpy(), "collected": True})
-    return [detailed, grouped.assign(level="group", order=np.arange(1, len(grouped) + 1), **level)]
+    kind = characteristics()[name].kind if name in characteristics() else "coded"
+    whole = kind in LISTED_KINDS and bool(lists) and len(listed) <= MOST_LISTED
+    detailed = _listed_categories(listed, people, lists) if whole else _met_categories(people)
+    groups = people.groupby(_groups(people.index, listed), sort=False).sum()
+    levels = {"detailed": detailed, "group": _met_categories(groups)}
+    return [
+        table.assign(
+            characteristic=name,
+            level=level,
+            denominator=int(people.sum()),
+            order=np.arange(1, len(table) + 1),
+        )
+        for level, table in levels.items()
+    ]
+
+
+def _met_categories(people: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame({"category": people.index, "collected": True, "numerator": people.to_numpy()})
+
+
+def _listed_categories(listed: pd.DataFrame, people: pd.Series, lists: Sequence[str]) -> pd.DataFrame:
+    """Every category of the list in its order, then those met that it does not name."""
+    names = [*listed["category"], *sorted(set(people.index) - set(listed["category"]))]
+    table = pd.DataFrame({"category": names})
+    unlisted = set(lists) - set(codelists.catalogue()["code_list"])
+    collected = set(names) if unlisted else codelists.collected_by(lists) | set(people.index)
+    table["collected"] = table["category"].isin(collected)
+    # A broad category is no gap of the list: it is shown only where someone has it.
+    broad = set(listed.loc[listed["detail"] == "broad", "category"])
+    table = table[~table["category"].isin(broad - set(people.index))]
+    counts = pd.to_numeric(table["category"].map(people)).fillna(0)
+    return table.assign(numerator=counts.where(table["collected"]))
 
 
 def _groups(names: pd.Index, listed: pd.DataFrame) -> pd.Series:
-    lookup = listed.set_index("category")["group"]
-    found = pd.Series(names, index=names).map(lookup)
-    return found.fillna(pd.Series(names, index=names)).replace("", "Other")
+    """The group of each category: itself where no list names it, "Other" where the list gives it none."""
+    lookup = dict(zip(listed["category"], listed["group"], strict=True))
+    return pd.Series([lookup.get(name, name) or "Other" for name in names], index=names)
 
 
 # ---------------------------------------------------------------- who still needs a value

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from equitydata import codelists
-from equitydata.completeness import JOINT
+from equitydata.completeness import JOINT, NOT_RECORDED
 from equitydata.rulebook import Rulebook, characteristics
 from equitydata.tables import FIGURES_TABLE, shape, with_shares
 
 CORE = ("ethnicity", "language")
+# Units of `unit` beside people: a value of one field of one person, a cell of one record, and a place.
+KNOWN_VALUES, RECORDED_VALUES, PLACES = "known values", "recorded values", "points of care"
 _COLUMNS = ["figure", "label", "family", "unit", "numerator", "denominator", "measured", "reason"]
 
 
@@ -49,7 +51,9 @@ def figures_table(
     return shape(with_shares(table, confidence=rulebook.value("confidence")), FIGURES_TABLE)
 
 
-def _measured(figure: str, label: str, unit: str, numerator: float, denominator: float, family: str = "") -> tuple:
+def _measured(
+    figure: str, label: str, unit: str, numerator: float, denominator: float, family: str = ""
+) -> tuple:
     return (figure, label, family, unit, numerator, denominator, True, "")
 
 
@@ -99,22 +103,27 @@ def _other_known(completeness: pd.DataFrame, mapped: Sequence[str]) -> list[tupl
 
 
 def _points_filled(points: pd.DataFrame, verification: pd.DataFrame) -> tuple:
-    """Points of care that hold both core fields; repeat contacts where there is one point of care."""
+    """Points of care where the field can be checked, of the core field that has fewer.
+
+    Where there is one point of care, repeat contacts are judged. A blank is no point of care.
+    """
     label = "Points of care where at least half of the people seen have a value"
     if points.empty or set(points["characteristic"]) != set(CORE):
         return _unmeasured("points_of_care_filled", label, "Ethnicity and language are not both mapped.")
-    named = points[points["filled"] | (points["point_of_care"] != "Not recorded")]
+    named = points[points["point_of_care"] != NOT_RECORDED]
     every = named["point_of_care"].nunique()
     if every >= 2:
         filled = named.groupby("characteristic")["filled"].sum().min()
-        return _measured("points_of_care_filled", label, "points of care", int(filled), every)
+        return _measured("points_of_care_filled", label, PLACES, int(filled), every)
     repeats = verification[verification["measure"] == "independent"]
     repeats = repeats.assign(share=repeats["numerator"] / repeats["denominator"])
     label = "One point of care: people seen twice or more whose value was recorded on two days"
     if repeats["denominator"].sum() == 0:
-        return _unmeasured("points_of_care_filled", label, "Nobody was seen twice, and there is one point of care.")
+        reason = "Nobody was seen twice, and there is one point of care."
+        return _unmeasured("points_of_care_filled", label, reason)
     worst = repeats.sort_values("share").iloc[0]
-    return _measured("points_of_care_filled", label, "people", int(worst["numerator"]), int(worst["denominator"]))
+    counts = int(worst["numerator"]), int(worst["denominator"])
+    return _measured("points_of_care_filled", label, "people", *counts)
 
 
 def _core_self_reported(categories: pd.DataFrame, with_source: Sequence[str], mapped: Sequence[str]) -> tuple:
@@ -125,14 +134,16 @@ def _core_self_reported(categories: pd.DataFrame, with_source: Sequence[str], ma
         reason = f"The {absent[0]} {why}, so it cannot be measured; it can be attested."
         return _unmeasured("core_self_reported", label, reason)
     here = categories[categories["characteristic"].isin(CORE)]
-    return _measured("core_self_reported", label, "values", here["self_reported"].sum(), here["people"].sum())
+    counts = here["self_reported"].sum(), here["people"].sum()
+    return _measured("core_self_reported", label, KNOWN_VALUES, *counts)
 
 
-def _other_self_reported(categories: pd.DataFrame, with_source: Sequence[str], mapped: Sequence[str]) -> tuple:
+def _other_self_reported(
+    categories: pd.DataFrame, with_source: Sequence[str], mapped: Sequence[str]
+) -> tuple:
     label = "Known values of the other fields that came from the person"
-    wanted = [
-        name for name, kind in characteristics().items() if not kind.core and kind.self_reportable and name in mapped
-    ]
+    kinds = {name: kind for name, kind in characteristics().items() if name in mapped}
+    wanted = [name for name, kind in kinds.items() if kind.self_reportable and not kind.core]
     if not set(wanted) & set(with_source):
         return _unmeasured(
             "other_self_reported", label, "No other field has a source column, so it can only be attested."
@@ -140,7 +151,7 @@ def _other_self_reported(categories: pd.DataFrame, with_source: Sequence[str], m
     here = categories[categories["characteristic"].isin(wanted)]
     # A field without a source cannot be shown to be self-reported: its values count as not.
     own = here.loc[here["characteristic"].isin(with_source), "self_reported"].sum()
-    return _measured("other_self_reported", label, "values", own, here["people"].sum())
+    return _measured("other_self_reported", label, KNOWN_VALUES, own, here["people"].sum())
 
 
 def _core_valid(codes: pd.DataFrame, mapped: Sequence[str]) -> tuple:
@@ -154,7 +165,7 @@ def _core_valid(codes: pd.DataFrame, mapped: Sequence[str]) -> tuple:
         recorded += int(here["records"].sum())
         in_list = here[(here["code_list"] != "") & (here["status"] != "invalid")]
         valid += int(in_list.groupby("code_list")["records"].sum().max()) if len(in_list) else 0
-    return _measured("core_valid", label, "records", valid, recorded)
+    return _measured("core_valid", label, RECORDED_VALUES, valid, recorded)
 
 
 def _detailed(completeness: pd.DataFrame, lists: Sequence[str], rulebook: Rulebook) -> tuple:

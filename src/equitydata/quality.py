@@ -1,6 +1,7 @@
 """Quality flags: prompts to look at how a field is filled. They do not change the tier.
 
-Domain notes, section 8. Shares are held against the Census where the service's area is known.
+Domain notes, section 8. Shares are held against the Census where the service's area is known. A share of
+fewer people or records than `minimum_people` raises no flag: it would mark chance.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pandas as pd
 from equitydata import codelists
 from equitydata.completeness import NOT_RECORDED
 from equitydata.rulebook import Rulebook
+from equitydata.stats.intervals import wilson
 from equitydata.tables import FLAGS_TABLE, shape, with_shares
 
 _COLUMNS = ["flag", "characteristic", "place", "numerator", "denominator", "compared_with", "finding", "why"]
@@ -27,7 +29,9 @@ def flags_table(rows: Sequence[pd.DataFrame], labels: Mapping[str, str], ruleboo
     return shape(with_shares(table, confidence=rulebook.value("confidence")), FLAGS_TABLE)
 
 
-def residual_use(people: pd.Series, residents: pd.Series, scheme: str, rulebook: Rulebook) -> dict[str, float] | None:
+def residual_use(
+    people: pd.Series, residents: pd.Series, scheme: str, rulebook: Rulebook
+) -> dict[str, float] | None:
     """The residual share of people against that of residents, both in the scheme of the list in use.
 
     people, residents : counts by detailed category (names of the 2021 list).
@@ -56,10 +60,10 @@ def fold_counts(counts: pd.Series, scheme: str) -> pd.Series:
 
 def residual_flag(use: Mapping[str, float] | None, rulebook: Rulebook) -> pd.DataFrame:
     """Too many people in 'any other' categories for the area."""
-    if use is None or use["ratio"] <= rulebook.value("residual_ratio"):
+    if use is None or not _enough(use["denominator"], rulebook):
         return _none()
-    lower = _lower(use, rulebook)
-    if lower <= use["resident_share"]:
+    lower, _ = _limits(use, rulebook)
+    if use["ratio"] <= rulebook.value("residual_ratio") or lower <= use["resident_share"]:
         return _none()
     return _row(
         "residual over-use",
@@ -72,7 +76,11 @@ def residual_flag(use: Mapping[str, float] | None, rulebook: Rulebook) -> pd.Dat
 
 
 def mixed_flag(people: pd.Series, residents: pd.Series, rulebook: Rulebook) -> pd.DataFrame:
-    """Far fewer people in Mixed groups than among residents."""
+    """Far fewer people in Mixed groups than among residents.
+
+    people, residents : counts by detailed category. The Mixed groups are the same in the schemes of 2001, 2011
+    and 2021, so the list in use makes no difference here.
+    """
     counts, population = fold_counts(people, "five_groups"), fold_counts(residents, "five_groups")
     if not counts.sum() or not population.sum() or not population.get("Mixed", 0):
         return _none()
@@ -82,8 +90,9 @@ def mixed_flag(people: pd.Series, residents: pd.Series, rulebook: Rulebook) -> p
         "resident_share": float(population["Mixed"] / population.sum()),
     }
     ratio = use["numerator"] / use["denominator"] / use["resident_share"]
-    frame = with_shares(pd.DataFrame([use]), confidence=rulebook.value("confidence"))
-    if ratio >= rulebook.value("mixed_ratio") or frame["upper"].iloc[0] >= use["resident_share"]:
+    _, upper = _limits(use, rulebook)
+    few = not _enough(use["denominator"], rulebook)
+    if few or ratio >= rulebook.value("mixed_ratio") or upper >= use["resident_share"]:
         return _none()
     return _row(
         "mixed under-count",
@@ -95,26 +104,38 @@ def mixed_flag(people: pd.Series, residents: pd.Series, rulebook: Rulebook) -> p
     )
 
 
-def declined_flags(statuses: pd.DataFrame, places: Mapping[str, pd.DataFrame], rulebook: Rulebook) -> pd.DataFrame:
+def declined_flags(
+    statuses: pd.DataFrame, places: Mapping[str, pd.DataFrame], rulebook: Rulebook
+) -> pd.DataFrame:
     """Declined used as a default: over the whole, or at one place.
 
     statuses : shape STATUSES_TABLE. places : records of each core field by place, status and category.
     """
+    limit, limit_at_site = rulebook.value("declined_share"), rulebook.value("declined_site_share")
     frames = []
     for name, counted in places.items():
         here = statuses[(statuses["characteristic"] == name) & (statuses["status"] != "not_applicable")]
         declined, everyone = here.loc[here["status"] == "declined", "people"].sum(), here["people"].sum()
-        if everyone and declined / everyone > rulebook.value("declined_share"):
-            frames.append(_declined(name, "", declined, everyone, rulebook.value("declined_share")))
-        by_place = counted[counted["status"] != "not_applicable"].groupby("place")["records"].sum()
-        refused = counted[counted["status"] == "declined"].groupby("place")["records"].sum()
-        share = (refused / by_place).dropna()
-        high = share[(share > rulebook.value("declined_site_share")) & _enough(by_place, rulebook)]
+        if _enough(everyone, rulebook) and declined / everyone > limit:
+            frames.append(_declined(name, "", declined, everyone, limit))
+        by_place = _declined_by_place(counted)
+        high = by_place[
+            (by_place["declined"] / by_place["records"] > limit_at_site)
+            & (by_place["records"] >= rulebook.value("minimum_people"))
+        ]
         frames += [
-            _declined(name, place, refused[place], by_place[place], rulebook.value("declined_site_share"))
-            for place in high.index
+            _declined(name, str(row.Index), row.declined, row.records, limit_at_site)
+            for row in high.itertuples()
         ]
     return _joined(frames)
+
+
+def _declined_by_place(counted: pd.DataFrame) -> pd.DataFrame:
+    """Records, and declined ones, by place; none where no place is recorded, as the whole says the same."""
+    asked = counted[counted["status"] != "not_applicable"]
+    asked = asked.assign(declined=asked["records"].where(asked["status"] == "declined", 0))
+    by_place = asked.groupby("place")[["records", "declined"]].sum()
+    return by_place if len(by_place) > 1 else by_place.drop(index=NOT_RECORDED, errors="ignore")
 
 
 def _declined(name: str, place: str, numerator: float, denominator: float, limit: float) -> pd.DataFrame:
@@ -122,8 +143,8 @@ def _declined(name: str, place: str, numerator: float, denominator: float, limit
         "declined as default",
         name,
         {"numerator": numerator, "denominator": denominator},
-        f"more than {limit:.0%}",
-        "The share of declined answers is high" + (f" at {place}." if place else "."),
+        f"more than {_percent(limit)}",
+        f"The share of declined answers is high{_at(place)}.",
         "A high share points to declined being used as a default rather than the person's answer.",
         place=place,
     )
@@ -139,31 +160,42 @@ def single_value_flags(
     frames = []
     for name, counted in places.items():
         known = counted[counted["status"] == "known"]
-        totals = known.groupby("place")["records"].sum()
-        shares = known.groupby(["place", "category"])["records"].sum()
-        for (place, category), records in shares.items():
-            share = records / totals[place]
-            expected = resident_shares.get(name, pd.Series(dtype=float)).get(category)
-            if expected is None or share <= rulebook.value("single_value_share") or share <= expected:
-                continue
-            if totals[place] >= rulebook.value("minimum_people"):
-                frames.append(
-                    _row(
-                        "single-value default",
-                        name,
-                        {"numerator": records, "denominator": totals[place]},
-                        f"{expected:.1%} of residents",
-                        f"Nearly every value at {place} is {category}.",
-                        "A default on the registration screen fills a site with one value.",
-                        place=str(place),
-                    )
-                )
+        shares = known.groupby(["place", "category"])["records"].sum().reset_index()
+        shares["total"] = shares.groupby("place")["records"].transform("sum")
+        shares["share"] = shares["records"] / shares["total"]
+        shares["expected"] = shares["category"].map(resident_shares.get(name, pd.Series(dtype=float)))
+        # A category that the Census does not know has no expected share, and raises nothing.
+        high = shares[
+            (shares["share"] > rulebook.value("single_value_share"))
+            & (shares["share"] > shares["expected"])
+            & (shares["total"] >= rulebook.value("minimum_people"))
+        ]
+        frames += [
+            _row(
+                "single-value default",
+                name,
+                {"numerator": row.records, "denominator": row.total},
+                f"{row.expected:.1%} of residents",
+                f"Nearly every value{_at(str(row.place))} is {row.category}.",
+                "A default on the registration screen fills a site with one value.",
+                place=str(row.place),
+            )
+            for row in high.itertuples(index=False)
+        ]
     return _joined(frames)
 
 
-def english_flag(english: float, known: float, resident_share: float | None, rulebook: Rulebook) -> pd.DataFrame:
-    """English well above its share among residents."""
-    if resident_share is None or not known or english / known <= resident_share + rulebook.value("english_gap"):
+def english_flag(
+    english: float, known: float, resident_share: float | None, rulebook: Rulebook
+) -> pd.DataFrame:
+    """English well above its share among residents.
+
+    english, known : people with English, and with any known language.
+    """
+    if resident_share is None or not _enough(known, rulebook):
+        return _none()
+    # 0.8 - 0.7 exceeds 0.1 by a rounding error of 1e-16.
+    if round(english / known - resident_share, 9) <= rulebook.value("english_gap"):
         return _none()
     return _row(
         "English by default",
@@ -200,14 +232,17 @@ def mixed_lists_flags(codes: pd.DataFrame) -> pd.DataFrame:
 
 
 def stale_flag(name: str, stale: int, dated: int, rulebook: Rulebook) -> pd.DataFrame:
-    """Many values recorded long ago."""
-    if not dated or stale / dated < rulebook.value("stale_share"):
+    """Many values recorded long ago.
+
+    stale, dated : records with an old value, and with any value that has a day of recording.
+    """
+    if not _enough(dated, rulebook) or stale / dated < rulebook.value("stale_share"):
         return _none()
     return _row(
         "stale values",
         name,
         {"numerator": stale, "denominator": dated},
-        f"{rulebook.value('stale_share'):.0%} or more",
+        f"{_percent(rulebook.value('stale_share'))} or more",
         f"Many values were recorded over {rulebook.value('stale_years')} years ago.",
         "Verification asks for a value confirmed since.",
     )
@@ -216,10 +251,9 @@ def stale_flag(name: str, stale: int, dated: int, rulebook: Rulebook) -> pd.Data
 def gap_flags(breakdown: pd.DataFrame) -> pd.DataFrame:
     """Groups whose known share lies far below the whole.
 
-    breakdown : shape BREAKDOWN_TABLE.
+    breakdown : shape BREAKDOWN_TABLE; `flagged` there says which (see `completeness.breakdown_table`).
     """
-    named = breakdown["group"] != NOT_RECORDED
-    low = breakdown[breakdown["flagged"].astype(bool) & (breakdown["unit"] == "people") & named]
+    low = breakdown[breakdown["flagged"].astype(bool) & (breakdown["unit"] == "people")]
     frames = [
         _row(
             "low completeness in a group",
@@ -247,7 +281,7 @@ def agreement_flags(agreement: pd.DataFrame, floor: float) -> pd.DataFrame:
                 "low agreement",
                 row["characteristic"],
                 {"numerator": row["numerator"], "denominator": row["denominator"]},
-                f"{floor:.0%}",
+                _percent(floor),
                 f"Recordings of the same people disagree often in the group {row['group']}.",
                 "Minority ethnic patients are more often recorded differently on different occasions.",
                 place=str(row["group"]),
@@ -257,17 +291,34 @@ def agreement_flags(agreement: pd.DataFrame, floor: float) -> pd.DataFrame:
     )
 
 
-def _enough(totals: pd.Series, rulebook: Rulebook) -> pd.Series:
-    return totals >= rulebook.value("minimum_people")
+def _enough(total: float, rulebook: Rulebook) -> bool:
+    return total >= max(1, rulebook.value("minimum_people"))
 
 
-def _lower(use: Mapping[str, float], rulebook: Rulebook) -> float:
-    frame = with_shares(pd.DataFrame([dict(use)]), confidence=rulebook.value("confidence"))
-    return float(frame["lower"].iloc[0])
+def _limits(use: Mapping[str, float], rulebook: Rulebook) -> tuple[float, float]:
+    """Lower and upper Wilson limit of the share."""
+    lower, upper = wilson([use["numerator"]], [use["denominator"]], confidence=rulebook.value("confidence"))
+    return float(lower[0]), float(upper[0])
+
+
+def _at(place: str) -> str:
+    if place == NOT_RECORDED:
+        return " where no site is recorded"
+    return f" at {place}" if place else ""
+
+
+def _percent(share: float) -> str:
+    return f"{round(share * 100, 6):g}%"
 
 
 def _row(
-    flag: str, characteristic: str, use: Mapping[str, float], against: str, finding: str, why: str, place: str = ""
+    flag: str,
+    characteristic: str,
+    use: Mapping[str, float],
+    against: str,
+    finding: str,
+    why: str,
+    place: str = "",
 ) -> pd.DataFrame:
     values = [flag, characteristic, place, use["numerator"], use["denominator"], against, finding, why]
     return pd.DataFrame([values], columns=_COLUMNS)

@@ -31,4 +31,6 @@ def english_share(area_codes: Sequence[str]) -> float | None:
     except ConfigError:
         return None
     total = census["count"].sum()
-    return float(census.loc[census["category_code"] == ENGLISH_CELL, "count"].sum() / total) if total else None
+    return (
+        float(census.loc[census["category_code"] == ENGLISH_CELL, "count"].sum() / total) if total else None
+    )

@@ -119,7 +119,10 @@ class EquityResult:
         from html import escape
 
         rows = self.maturity.areas.loc[self.maturity.areas["data_domain"], ["area", "tier"]]
-        cells = "".join(f"<tr><td>{escape(a)}</td><td>{escape(t)}</td></tr>" for a, t in rows.itertuples(index=False))
+        cells = "".join(
+            f"<tr><td>{escape(area)}</td><td>{escape(tier)}</td></tr>"
+            for area, tier in zip(rows["area"], rows["tier"], strict=True)
+        )
         return (
             f"<p><strong>{escape(self.about.name)}</strong>: data-domain tier "
             f"<strong>{escape(self.maturity.tier)}</strong></p><table>{cells}</table>"
@@ -148,27 +151,46 @@ class EquityResult:
     def from_json(cls, text: str) -> EquityResult:
         """A result from the text of `to_json`."""
         content = json.loads(text)
-        tables = {name: _from_rows(name, rows) for name, rows in content["tables"].items()}
-        about = content["about"]
-        days = {key: _day(about[key]) for key in ("period_from", "period_to", "as_of")}
-        lists = {key: tuple(about[key]) for key in ("areas", "area_codes")}
-        ages = tuple(about["ages"]) if about["ages"] else None
-        intake = content["intake"]
+        released = bool(content["disclosure"])
+        tables = {name: _from_rows(name, rows, released=released) for name, rows in content["tables"].items()}
+        own = {name: tables.pop(name) for name in MATURITY_TABLES}
         return cls(
-            about=AboutService(**{**about, **days, **lists, "ages": ages}),
-            tables={name: frame for name, frame in tables.items() if name not in MATURITY_TABLES},
-            maturity=Maturity(**content["maturity"], **{name: tables[name] for name in MATURITY_TABLES}),
-            intake=Intake(
-                rows_read=intake["rows_read"],
-                rejections=tuple(Rejection(r["reason"], r["rows"], tuple(r["lines"])) for r in intake["rejections"]),
-                files=tuple(SourceFile(**f) for f in intake["files"]),
-                notes=tuple(intake["notes"]),
+            about=_about_from(content["about"]),
+            tables=tables,
+            maturity=Maturity(
+                **content["maturity"],
+                criteria=own["criteria"],
+                areas=own["areas"],
+                next_steps=own["next_steps"],
             ),
-            choices={c["name"]: Choice(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in content["choices"]},
+            intake=_intake_from(content["intake"]),
+            choices={choice["name"]: _choice_from(choice) for choice in content["choices"]},
             notes=tuple(content["notes"]),
             disclosure=content["disclosure"],
             hidden_cells=content["hidden_cells"],
         )
+
+
+def _about_from(about: Mapping[str, Any]) -> AboutService:
+    days = {key: _day(about[key]) for key in ("period_from", "period_to", "as_of")}
+    lists = {key: tuple(about[key]) for key in ("areas", "area_codes")}
+    ages = tuple(about["ages"]) if about["ages"] else None
+    return AboutService(**{**about, **days, **lists, "ages": ages})
+
+
+def _intake_from(intake: Mapping[str, Any]) -> Intake:
+    rejections = [{**each, "lines": tuple(each["lines"])} for each in intake["rejections"]]
+    return Intake(
+        rows_read=intake["rows_read"],
+        rejections=tuple(Rejection(**each) for each in rejections),
+        files=tuple(SourceFile(**each) for each in intake["files"]),
+        notes=tuple(intake["notes"]),
+    )
+
+
+def _choice_from(choice: Mapping[str, Any]) -> Choice:
+    lists = {key: tuple(value) for key, value in choice.items() if isinstance(value, list)}
+    return Choice(**{**choice, **lists})
 
 
 def plain(value: Any) -> Any:
@@ -185,14 +207,17 @@ def plain(value: Any) -> Any:
 
 
 def _to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{key: plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+    return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _from_rows(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    columns = list(SPECS[name].columns)
-    if rows and HIDDEN in rows[0]:
-        columns.append(HIDDEN)
-    return pd.DataFrame(rows, columns=columns)
+def _from_rows(name: str, rows: list[dict[str, Any]], *, released: bool) -> pd.DataFrame:
+    """A table as it was: JSON has no missing number and no column without a row."""
+    spec = SPECS[name]
+    hidden = [HIDDEN] if released and spec.counts else []
+    frame = pd.DataFrame(rows, columns=[*spec.columns, *hidden])
+    shares = (column for share in spec.shares for column in (share.value, share.lower, share.upper))
+    numbers = {column: pd.to_numeric(frame[column], errors="coerce") for column in (*spec.counts, *shares)}
+    return frame.assign(**numbers, **{column: frame[column].astype(bool) for column in hidden})
 
 
 def _as_text(value: Any) -> Any:

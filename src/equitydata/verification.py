@@ -23,14 +23,18 @@ from equitydata.tables import (
 )
 
 NOT_KNOWN_LABEL = "Not known"
+NO_GROUP_LABEL = "Other"
 MOST_SWAPS = 15
 COPIED = (
-    "The extract has neither a recorded date nor a source for this field, so copies of one recording cannot be "
-    "told from new ones."
+    "The extract has neither a recorded date nor a source for this field, so copies of one recording cannot "
+    "be told from new ones."
 )
+UNCOMPARED = "The field has too many categories for its recordings to be compared."
 
 
-def points_table(counts: pd.DataFrame, places: Sequence[str], labels: Mapping[str, str], rulebook: Rulebook) -> pd.DataFrame:
+def points_table(
+    counts: pd.DataFrame, places: Sequence[str], labels: Mapping[str, str], rulebook: Rulebook
+) -> pd.DataFrame:
     """Points of care and how many of their people have a value there. Shape: POINTS_TABLE."""
     names = [column.removesuffix("|known") for column in counts.columns if column.endswith("|known")]
     frames = [
@@ -55,7 +59,9 @@ def points_table(counts: pd.DataFrame, places: Sequence[str], labels: Mapping[st
     )
 
 
-def repeat_rows(repeats: pd.DataFrame, *, groups: Sequence[str], can_tell: bool, several_points: bool) -> pd.DataFrame:
+def repeat_rows(
+    repeats: pd.DataFrame, *, groups: Sequence[str], can_tell: bool, several_points: bool
+) -> pd.DataFrame:
     """Repeat and independent recordings, and their agreement, of one field.
 
     repeats : as counted by `count_repeats`.
@@ -76,11 +82,13 @@ def repeat_rows(repeats: pd.DataFrame, *, groups: Sequence[str], can_tell: bool,
     note = (note + ("" if can_tell else COPIED)).strip()
     detailed, grouped = agreeing(repeats["mask"], groups)
     compared = independent & (repeats["mask"] != 0)
+    # A person with two known recordings has a mask, unless masks were not kept at all.
+    agreement_note = note if people[compared].sum() or not people[independent].sum() else UNCOMPARED
     rows = [
         ("repeated", people[recorded_again].sum(), people[seen_again].sum(), "People seen twice or more."),
         ("independent", people[independent].sum(), people[seen_again].sum(), note),
-        ("agree_detailed", people[compared & detailed].sum(), people[compared].sum(), note),
-        ("agree_group", people[compared & grouped].sum(), people[compared].sum(), note),
+        ("agree_detailed", people[compared & detailed].sum(), people[compared].sum(), agreement_note),
+        ("agree_group", people[compared & grouped].sum(), people[compared].sum(), agreement_note),
     ]
     return pd.DataFrame(rows, columns=["measure", "numerator", "denominator", "note"]).assign(unit="people")
 
@@ -88,12 +96,14 @@ def repeat_rows(repeats: pd.DataFrame, *, groups: Sequence[str], can_tell: bool,
 def agreeing(masks: pd.Series, groups: Sequence[str]) -> tuple[pd.Series, pd.Series]:
     """Whether the categories of each bit mask are one category, and one group.
 
+    masks : bit n is set where the category of number n was recorded.
+    groups : the group of each category number; a category without one ("") agrees with itself alone.
     A broad category agrees with any category of its group at group level only.
     """
     bits = _bits(masks, len(groups))
     detailed = bits.sum(axis=1) == 1
-    names = np.array(groups, dtype=object)
-    in_group = np.stack([bits[:, names == name].any(axis=1) for name in sorted(set(groups) - {""})] or [detailed])
+    names = np.array([group or f"category {number}" for number, group in enumerate(groups)], dtype=object)
+    in_group = np.stack([bits[:, names == name].any(axis=1) for name in sorted(set(names))])
     return pd.Series(detailed, index=masks.index), pd.Series(in_group.sum(axis=0) == 1, index=masks.index)
 
 
@@ -128,9 +138,13 @@ def source_rows(sources: pd.DataFrame | None, known: int, *, all_self: bool | No
     return pd.DataFrame(rows, columns=["measure", "numerator", "denominator", "note", "unit"])
 
 
-def verification_table(rows: Mapping[str, pd.DataFrame], labels: Mapping[str, str], rulebook: Rulebook) -> pd.DataFrame:
+def verification_table(
+    rows: Mapping[str, pd.DataFrame], labels: Mapping[str, str], rulebook: Rulebook
+) -> pd.DataFrame:
     """All verification measures of all fields. Shape: VERIFICATION_TABLE."""
-    frames = [frame.assign(characteristic=name, label=labels[name]) for name, frame in rows.items() if len(frame)]
+    frames = [
+        frame.assign(characteristic=name, label=labels[name]) for name, frame in rows.items() if len(frame)
+    ]
     if not frames:
         return shape(pd.DataFrame(columns=list(VERIFICATION_TABLE.columns)), VERIFICATION_TABLE)
     table = pd.concat(frames, ignore_index=True)
@@ -142,6 +156,7 @@ def agreement_rows(
 ) -> pd.DataFrame:
     """Agreement by the group of the person's chosen value.
 
+    repeats, groups, several_points : as in `repeat_rows`. Category number 0 is no known value.
     Returns characteristic, level, group, numerator, denominator.
     """
     independent = (repeats["recordings"] == 2) & repeats["moments"] & (repeats["mask"] != 0)
@@ -151,18 +166,22 @@ def agreement_rows(
     if here.empty:
         return pd.DataFrame(columns=["characteristic", "level", "group", "numerator", "denominator"])
     detailed, grouped = agreeing(here["mask"], groups)
-    own = here["category"].map(dict(enumerate(groups))).replace("", NOT_KNOWN_LABEL)
+    labels = [NOT_KNOWN_LABEL, *(group or NO_GROUP_LABEL for group in groups[1:])]
+    own = here["category"].map(dict(enumerate(labels)))
     frames = []
     for level, agrees in (("detailed", detailed), ("group", grouped)):
-        counts = pd.DataFrame({"group": own, "numerator": here["people"].where(agrees, 0), "denominator": here["people"]})
+        agreed = here["people"].where(agrees, 0)
+        counts = pd.DataFrame({"group": own, "numerator": agreed, "denominator": here["people"]})
         frames.append(counts.groupby("group", sort=True).sum().reset_index().assign(level=level))
     return pd.concat(frames, ignore_index=True).assign(characteristic=name)
 
 
-def agreement_table(frames: Sequence[pd.DataFrame], labels: Mapping[str, str], rulebook: Rulebook) -> pd.DataFrame:
+def agreement_table(
+    frames: Sequence[pd.DataFrame], labels: Mapping[str, str], rulebook: Rulebook
+) -> pd.DataFrame:
     """Agreement by group. Shape: AGREEMENT_TABLE.
 
-    A group is flagged at group level where its agreement and its upper limit lie below the floor's side.
+    A group is flagged at group level where its agreement lies below the floor with its whole interval.
     """
     filled = [frame for frame in frames if len(frame)]
     if not filled:
@@ -182,9 +201,8 @@ def swap_rows(repeats: pd.DataFrame, *, name: str, label: str, categories: Seque
         return shape(pd.DataFrame(columns=list(SWAPS_TABLE.columns)), SWAPS_TABLE)
     places = np.nonzero(bits[pairs])[1].reshape(-1, 2)
     names = np.array(categories, dtype=object)
-    frame = pd.DataFrame(
-        {"first": names[places[:, 0]], "second": names[places[:, 1]], "people": repeats.loc[pairs, "people"].to_numpy()}
-    )
+    people = repeats.loc[pairs, "people"].to_numpy()
+    frame = pd.DataFrame({"first": names[places[:, 0]], "second": names[places[:, 1]], "people": people})
     counted = frame.groupby(["first", "second"], sort=True)["people"].sum().reset_index()
     counted = counted.sort_values("people", ascending=False, kind="stable").head(MOST_SWAPS)
     return shape(counted.assign(characteristic=name, label=label), SWAPS_TABLE)
@@ -199,9 +217,14 @@ def observed_rows(
     group_of : group of each category.
     Returns the table (shape OBSERVED_TABLE) and verification rows (observed_agrees).
     """
-    own = observed["category"].map(lambda c: group_of.get(c, "")).replace("", NOT_KNOWN_LABEL)
-    seen = observed["observed"].map(lambda c: group_of.get(c, "")).replace("", NOT_KNOWN_LABEL)
-    table = observed.assign(own=own, observed=seen).groupby(["own", "observed"], sort=True)["records"].sum().reset_index()
+    groups = pd.DataFrame(
+        {
+            "own": _group_labels(observed["category"], group_of),
+            "observed": _group_labels(observed["observed"], group_of),
+            "records": observed["records"],
+        }
+    )
+    table = groups.groupby(["own", "observed"], sort=True)["records"].sum().reset_index()
     both = table[(table["own"] != NOT_KNOWN_LABEL) & (table["observed"] != NOT_KNOWN_LABEL)]
     agrees = both.loc[both["own"] == both["observed"], "records"].sum()
     note = "The observer's value is compared and never stands in for the person's own."
@@ -210,3 +233,9 @@ def observed_rows(
         columns=["measure", "numerator", "denominator", "note", "unit"],
     )
     return shape(table.assign(characteristic=name, label=label), OBSERVED_TABLE), row
+
+
+def _group_labels(categories: pd.Series, group_of: Mapping[str, str]) -> pd.Series:
+    """The group of each category; itself where no list names it, as in the table of categories."""
+    labels = {name: group_of.get(name, name) or NO_GROUP_LABEL for name in categories.unique()}
+    return categories.map(labels | {"": NOT_KNOWN_LABEL})

@@ -37,6 +37,7 @@ from equitydata.records.coding import (
 from equitydata.records.dates import parse_dates
 from equitydata.records.engine import Engine
 from equitydata.records.extract import Extract, drop_duplicates, reject_rows
+from equitydata.records.lookups import Frame, Lookup, coded_name, look_up, make_lookup, smallest_type
 from equitydata.rulebook import Characteristic, characteristic
 from equitydata.service import CharacteristicSettings, Condition, Service, SourceSettings
 
@@ -96,21 +97,32 @@ class CodedField:
         return self.days * self.priorities * self.width
 
     @property
+    def selves(self) -> int:
+        """2 where some values came from the person and others may not have; 1 where that cannot be told."""
+        return 2 if self.has_source or self.settings.self_reported is True else 1
+
+    @property
+    def step(self) -> int:
+        """How far apart two statuses stand where records are ordered."""
+        return self.selves * self.tail
+
+    @property
     def not_applicable(self) -> dict[str, int]:
         """Coded columns of the field -> their number where the item does not apply."""
         rank, name = STATUS_RANKS.index(Status.NOT_APPLICABLE), self.name
-        best = rank * 2 * self.tail
+        best = rank * self.step
         return {
             name: rank * self.width,
             f"{name}_best": best,
             f"{name}_reverse": best + self.width - 1,
             f"{name}_bit": 0,
+            f"{name}_is_known": 0,
         }
 
     @property
     def order_type(self) -> str:
         """The smallest whole-number type in which a person's records can be ordered."""
-        return "int32" if 2 * len(STATUS_RANKS) * self.tail < 2**31 else "int64"
+        return smallest_type(len(STATUS_RANKS) * self.step)
 
     @property
     def has_source(self) -> bool:
@@ -123,10 +135,10 @@ class CodedRecords:
     """The usable records of one extract, and what their coded numbers mean.
 
     base : ibis table of the records that are used, as they came.
-    lookups : name -> how its coded columns are joined. For each field: `<field>` (value), `<field>_raw` (number
-        of the recorded value), `<field>_best` and `<field>_reverse` (see `persons`), `<field>_bit` (the category
-        as a bit, 0 unless known); where mapped `<field>_source`, `<field>_day`, `<field>_observed`; and day,
-        point_of_care and site.
+    lookups : name -> how its coded columns are found. For each field `<f>` (value), `<f>_raw` (number of the
+        recorded value), `<f>_best` and `<f>_reverse` (see `persons`), `<f>_is_known` (1 or 0), `<f>_bit` (the
+        category as a bit, 0 unless known); where mapped `<f>_source`, `<f>_day`, `<f>_observed`; and day,
+        point_of_care and site, the places with their `_bit`.
     first_day, days : day 1, and how many numbers a day may take; day 0 is 'no date'.
     places : labels by number for point_of_care and site; number 0 is 'Not recorded'.
     complete : no row was rejected since the values were listed, so their counts still hold.
@@ -135,7 +147,7 @@ class CodedRecords:
     engine: Engine
     base: Any
     person: Any
-    lookups: Mapping[str, _Lookup]
+    lookups: Mapping[str, Lookup]
     fields: Mapping[str, CodedField]
     places: Mapping[str, tuple[str, ...]]
     intake: Intake
@@ -163,10 +175,10 @@ class CodedRecords:
         if part is not None:
             # Not the modulus of the hash: a join downstream hashes too, and would meet one residue only.
             base = base.filter(((self.person(base).hash() >> 20) & 0xFFFF) % part[1] == part[0])
-        joined = _joined(base, self.lookups, wanted)
+        joined = look_up(base, self.lookups, wanted)
         chosen: dict[str, Any] = {"person": self.person(joined)} if person else {}
         for name in wanted:
-            chosen[name] = joined[coded_name(name)] if self.has(name) else ibis.literal(0, "int16")
+            chosen[name] = joined[coded_name(name)] if self.has(name) else _unmapped(name)
         for each in self.fields.values():
             applies = each.settings.applies
             for name, number in each.not_applicable.items():
@@ -175,17 +187,9 @@ class CodedRecords:
         return joined.select(**chosen)
 
 
-@dataclass(frozen=True)
-class _Lookup:
-    """Coded columns of one column of the extract.
-
-    key : expression of a table's text. table : ibis table with raw and the coded columns.
-    columns : coded column -> its number where the text is null.
-    """
-
-    key: Callable[[Any], Any]
-    table: Any
-    columns: Mapping[str, int]
+def _unmapped(column: str) -> Any:
+    """What a coded column holds where the extract has none: everyone is at place 0, whose bit is 1."""
+    return ibis.literal(int(column in ("point_of_care_bit", "site_bit")), "int16")
 
 
 def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRecords:
@@ -210,7 +214,11 @@ def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRec
     for each in coded.values():
         frames.update(each.frames)
     frames |= {name: place.frame for name, place in places.items() if place.frame is not None}
-    lookups = {name: _as_lookup(name, frame, engine) for name, frame in frames.items()}
+    # Files are read as dictionaries; what is held elsewhere may not be.
+    dictionaries = extract.kind in ("parquet", "text", "excel")
+    lookups = {
+        name: make_lookup(name, frame, engine, dictionaries=dictionaries) for name, frame in frames.items()
+    }
     listed = extract.intake.rows_used
     extract = _reject(extract, service, lookups, coded, first_day)
     return CodedRecords(
@@ -275,21 +283,9 @@ def distinct(engine: Engine, table: Any, key: Any) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class _Frame:
-    """Coded columns before they are sent to the engine: raw text and its whole numbers.
-
-    blanks : number of a null, where it is not 0.
-    """
-
-    key: Callable[[Any], Any]
-    frame: pd.DataFrame
-    blanks: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class _Coded:
     field: CodedField
-    frames: Mapping[str, _Frame]
+    frames: Mapping[str, Frame]
 
 
 def _code_fields(
@@ -404,7 +400,7 @@ def _as_field(
     known = values.table.loc[values.table["status"] == Status.KNOWN, "category"]
     categories = ("", *sorted(set(known.astype(str)) - {""}, key=_natural))
     table = values.table.assign(value_id=np.arange(1, len(values.table) + 1))
-    frames: dict[str, _Frame] = {}
+    frames: dict[str, Frame] = {}
     priorities = 1
     if settings.source is not None:
         frames[f"{name}_source"], priorities = _source_frame(
@@ -430,9 +426,9 @@ def _as_field(
     return _Coded(coded_field, frames)
 
 
-def _value_frame(coded_field: CodedField, key: Callable[[Any], Any]) -> _Frame:
+def _value_frame(coded_field: CodedField, key: Callable[[Any], Any]) -> Frame:
     """What each distinct value contributes: all that later passes would otherwise work out row by row."""
-    name, width, tail = coded_field.name, coded_field.width, coded_field.tail
+    name, width, step = coded_field.name, coded_field.width, coded_field.step
     packed = _packed(coded_field.values, coded_field.categories)
     rank, category = packed // width, packed % width
     known = rank == KNOWN_RANK
@@ -441,13 +437,14 @@ def _value_frame(coded_field: CodedField, key: Callable[[Any], Any]) -> _Frame:
             "raw": coded_field.values["value"],
             name: packed,
             f"{name}_raw": coded_field.values["value_id"],
-            f"{name}_best": rank * 2 * tail + category,
-            f"{name}_reverse": rank * 2 * tail + (width - 1 - category),
+            f"{name}_is_known": known.astype("int64"),
+            f"{name}_best": rank * step + category,
+            f"{name}_reverse": rank * step + (width - 1 - category),
         }
     )
     if width <= MOST_BITS:
         frame[f"{name}_bit"] = (2 ** category.clip(upper=MOST_BITS)).where(known, 0)
-    return _Frame(key, frame, {f"{name}_reverse": width - 1})
+    return Frame(key, frame, {f"{name}_reverse": width - 1})
 
 
 def _packed(table: pd.DataFrame, categories: tuple[str, ...]) -> pd.Series:
@@ -465,9 +462,7 @@ def _natural(label: str) -> tuple[int, float, str]:
         return (1, 0.0, label)
 
 
-def _source_frame(
-    extract: Extract, engine: Engine, source: SourceSettings, column: str
-) -> tuple[_Frame, int]:
+def _source_frame(extract: Extract, engine: Engine, source: SourceSettings, column: str) -> tuple[Frame, int]:
     """Who gave a value: kind * priorities + priority, the better source the larger."""
     key = partial(as_text, column=source.column)
     raw = distinct(engine, extract.table, key(extract.table))
@@ -481,18 +476,18 @@ def _source_frame(
     places = {word: priorities - 1 - place for place, word in enumerate(ordered)}
     priority = pd.to_numeric(words.map(places)).fillna(0).astype("int64")
     number = kinds.astype("int64") * priorities + priority
-    return _Frame(key, pd.DataFrame({"raw": raw["value"], column: number})), priorities
+    return Frame(key, pd.DataFrame({"raw": raw["value"], column: number})), priorities
 
 
 def _observed_frame(
     extract: Extract, engine: Engine, column: str, name: str
-) -> tuple[_Frame, tuple[str, ...]]:
+) -> tuple[Frame, tuple[str, ...]]:
     key = partial(as_text, column=column)
     raw = distinct(engine, extract.table, key(extract.table))
     values = code_values(raw, name).table
     categories = ("", *sorted(set(values.loc[values["status"] == Status.KNOWN, "category"])))
     frame = pd.DataFrame({"raw": values["value"], f"{name}_observed": _packed(values, categories)})
-    return _Frame(key, frame), categories
+    return Frame(key, frame), categories
 
 
 # ---------------------------------------------------------------- dates and places
@@ -541,11 +536,11 @@ def _span(dates: Mapping[str, tuple[str, pd.DataFrame]]) -> tuple[pd.Timestamp, 
     return first, (last - first).days + 2
 
 
-def _day_frames(dates: Mapping[str, tuple[str, pd.DataFrame]], first_day: pd.Timestamp) -> dict[str, _Frame]:
+def _day_frames(dates: Mapping[str, tuple[str, pd.DataFrame]], first_day: pd.Timestamp) -> dict[str, Frame]:
     frames = {}
     for name, (column, parsed) in dates.items():
         number = ((parsed["date"] - first_day).dt.days + 1).fillna(0).astype("int64")
-        frames[name] = _Frame(
+        frames[name] = Frame(
             partial(date_key, column=column), pd.DataFrame({"raw": parsed["value"], name: number})
         )
     return frames
@@ -554,7 +549,7 @@ def _day_frames(dates: Mapping[str, tuple[str, pd.DataFrame]], first_day: pd.Tim
 @dataclass(frozen=True)
 class _Place:
     labels: tuple[str, ...]
-    frame: _Frame | None
+    frame: Frame | None
 
 
 def _code_place(extract: Extract, engine: Engine, column: str | None, name: str) -> _Place:
@@ -569,60 +564,19 @@ def _code_place(extract: Extract, engine: Engine, column: str | None, name: str)
     labels = named.groupby("words", sort=True)["value"].first().str.strip()
     numbers = {word: number for number, word in enumerate(labels.index, start=1)}
     number = words.map(numbers).where(~blank, 0).fillna(0).astype("int64")
-    return _Place(("Not recorded", *labels), _Frame(key, pd.DataFrame({"raw": raw["value"], name: number})))
+    frame = pd.DataFrame({"raw": raw["value"], name: number})
+    if len(labels) < MOST_BITS:
+        frame[f"{name}_bit"] = 2**number
+    return _Place(("Not recorded", *labels), Frame(key, frame, {f"{name}_bit": 1}))
 
 
 # ---------------------------------------------------------------- joining and rejecting
 
 
-def _as_lookup(name: str, frame: _Frame, engine: Engine) -> _Lookup:
-    numbers = [column for column in frame.frame.columns if column != "raw"]
-    kinds = {column: _smallest(frame.frame[column]) for column in numbers}
-    small = frame.frame.astype({"raw": "string", **kinds})
-    blanks = {column: frame.blanks.get(column, 0) for column in numbers}
-    return _Lookup(frame.key, engine.lookup(small, f"lookup_{name}"), blanks)
-
-
-def _smallest(numbers: pd.Series) -> str:
-    largest = int(numbers.max()) if len(numbers) else 0
-    return "int16" if largest < 2**15 else "int32" if largest < 2**31 else "int64"
-
-
-def _joined(table: Any, lookups: Mapping[str, _Lookup], columns: Iterable[str]) -> Any:
-    """Left-join the lookups of the coded columns asked for; a null takes the lookup's number of a null.
-
-    The numbers come under names of their own (`coded_name`), as the extract may have columns of the same name.
-    """
-    wanted = set(columns)
-    used = {name: lookup for name, lookup in lookups.items() if wanted & set(lookup.columns)}
-    if not used:
-        return table
-    joined = table.mutate(**{f"__key_{name}": lookup.key(table) for name, lookup in used.items()})
-    filled: dict[str, int] = {}
-    for name, lookup in used.items():
-        numbers = [column for column in lookup.columns if column in wanted]
-        right = lookup.table.select(
-            **{f"__raw_{name}": lookup.table["raw"]}, **{f"__number_{c}": lookup.table[c] for c in numbers}
-        )
-        joined = joined.left_join(right, joined[f"__key_{name}"] == right[f"__raw_{name}"])
-        filled |= {column: lookup.columns[column] for column in numbers}
-    return joined.mutate(
-        **{
-            coded_name(column): joined[f"__number_{column}"].fill_null(blank)
-            for column, blank in filled.items()
-        }
-    )
-
-
-def coded_name(name: str) -> str:
-    """The name of a coded column while it stands beside the columns of the extract."""
-    return f"__coded_{name}"
-
-
 def _reject(
     extract: Extract,
     service: Service,
-    lookups: Mapping[str, _Lookup],
+    lookups: Mapping[str, Lookup],
     coded: Mapping[str, _Coded],
     first_day: pd.Timestamp,
 ) -> Extract:
@@ -634,7 +588,7 @@ def _reject(
     asked = {"day": bool(period.from_ or period.to), "age": service.service.ages is not None}
     needed = [name for name, wanted in asked.items() if wanted and name in lookups]
     columns = list(extract.table.columns)
-    table = _joined(extract.table, lookups, needed)
+    table = look_up(extract.table, lookups, needed)
     reasons = _rejections(table, needed, service, coded, first_day)
     rejected = reject_rows(replace(extract, table=table), reasons)
     clean = rejected.intake.rows_rejected == extract.intake.rows_rejected

@@ -32,7 +32,8 @@ from equitydata.errors import ConfigError, EquityDataError, InputError
 
 MAX_ROWS_FETCHED = 2_000_000
 SPILL_PREFIX = "equitydata-spill"
-DEFAULT_MEMORY_LIMIT = 2 * 1024**3
+# Ten million contacts with ten characteristics are gathered by person within it; beyond it people come in parts.
+DEFAULT_MEMORY_LIMIT = 3 * 1024**3
 # Text is compressed whenever this much of it has come in, so that the peak is one such part and not the file.
 COMPRESS_EVERY_BYTES = 256 * 1024**2
 
@@ -83,6 +84,11 @@ class Engine:
     def is_ours(self) -> bool:
         """True for the private in-memory engine, which files and frames are read into."""
         return self._spill is not None
+
+    @property
+    def memory(self) -> float:
+        """Bytes that the engine may use; as the default where another engine does not say."""
+        return _memory_setting(self.connection.con) if self.is_duckdb else float(DEFAULT_MEMORY_LIMIT)
 
     def __enter__(self) -> Engine:
         return self
@@ -289,7 +295,7 @@ def open_engine(*, threads: int | None = None, memory_limit: str | None = None) 
     """Open DuckDB in memory, with no extension to install and no way to the network.
 
     threads : all cores where left out.
-    memory_limit : such as "4GB"; where left out 2 GB, or half the machine's memory if that is less.
+    memory_limit : such as "4GB"; where left out 3 GB, or half the machine's memory if that is less.
     Raises ConfigError for a setting that does not hold.
     """
     sweep_spill_folders()
@@ -336,12 +342,17 @@ def _attach_stage(connection: Any) -> None:
 
 
 def _default_memory(connection: Any) -> int:
-    """Bytes: 2 GB, or half of what the machine has if that is less."""
+    """Bytes: 3 GB, or half of what the machine has if that is less."""
+    machine = _memory_setting(connection) / _SHARE_OF_DUCKDB_DEFAULT
+    return int(min(DEFAULT_MEMORY_LIMIT, machine / 2))
+
+
+def _memory_setting(connection: Any) -> float:
+    """Bytes that DuckDB may use."""
     shown = connection.execute("SELECT current_setting('memory_limit')").fetchone()[0]
     number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", shown).groups()  # type: ignore[union-attr]
     powers = {"bytes": 0, "KiB": 1, "MiB": 2, "GiB": 3, "TiB": 4}
-    machine = float(number) * 1024 ** powers.get(unit, 3) / _SHARE_OF_DUCKDB_DEFAULT
-    return int(min(DEFAULT_MEMORY_LIMIT, machine / 2))
+    return float(number) * 1024 ** powers.get(unit, 3)
 
 
 # ---------------------------------------------------------------- spill folders
@@ -410,6 +421,11 @@ def guarded(where: str = "") -> Iterator[None]:
         ) from None
     except duckdb.InterruptException:
         raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        # What DuckDB says of Ctrl-C in the middle of a checkpoint.
+        if "interrupted" in str(error):
+            raise KeyboardInterrupt from None
+        raise
     except _NAMES_ONLY as error:
         first_line = str(error).splitlines()[0][:200]
         raise EquityDataError(f"The engine does not know a name: {first_line}", where=where) from None

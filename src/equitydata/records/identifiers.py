@@ -21,9 +21,8 @@ from equitydata.records.dates import EXCEL_SERIAL, parse_dates
 from equitydata.records.extract import Extract
 
 SAMPLED_VALUES = 10_000
-# Larger extracts are thinned by a hash of the value, which picks the same values on every run.
+# Larger extracts are thinned to about half as many rows.
 THIN_ABOVE_ROWS = 200_000
-FEWEST_THINNED = 200
 
 NHS_NUMBER, POSTCODE, EMAIL, PHONE, BIRTH_DATE = "NHS number", "postcode", "e-mail", "phone", "date of birth"
 BY_HEADER, BY_CONTENT, BY_BOTH = "by header", "by content", "by header and content"
@@ -115,33 +114,36 @@ def kinds_by_header(column: str) -> list[str]:
 
 
 def _samples(extract: Extract) -> Iterator[tuple[str, pd.Series]]:
-    """(column, sample of its distinct values); a small extract is fetched at once, which is quicker."""
-    if extract.intake.rows_used > SAMPLED_VALUES:
-        for column in extract.columns:
-            yield column, _sample(extract, column)
-        return
-    table = extract.table
-    text = table.select(**{f"c{n}": table[name].cast("string") for n, name in enumerate(extract.columns)})
-    frame = extract.engine.to_frame(text)
-    for number, column in enumerate(extract.columns):
-        yield column, _filled(frame[f"c{number}"].drop_duplicates())
+    """(column, sample of its distinct values as text, blanks left out)."""
+    table, columns = extract.table, extract.columns
+    text = table.select(**{f"c{n}": table[name].cast("string") for n, name in enumerate(columns)})
+    thinned = _thinned(extract, text)
+    for number, column in enumerate(columns):
+        yield column, _sample(extract, thinned, f"c{number}")
+    if thinned is not text:
+        extract.engine.drop(thinned)
 
 
-def _sample(extract: Extract, column: str) -> pd.Series:
-    """Distinct values as text, blanks left out."""
-    text = extract.table.select(value=extract.table[column].cast("string"))
-    text = text.filter(text["value"].notnull())
-    rows = extract.intake.rows_used
-    if extract.engine.is_duckdb and rows > THIN_ABOVE_ROWS:
-        one_in = rows // (THIN_ABOVE_ROWS // 2)
-        thinned = _fetch(extract, text.filter(text["value"].hash() % one_in == 0))
-        if len(thinned) >= FEWEST_THINNED:
-            return thinned
-    return _fetch(extract, text)
+def _thinned(extract: Extract, text: Any) -> Any:
+    """Some of the rows of a large extract, the same ones on every run: those whose value in one column hashes well.
+
+    The column must tell rows apart, as an identifier does; where none does, all rows are used.
+    """
+    rows, engine = extract.intake.rows_used, extract.engine
+    if rows <= THIN_ABOVE_ROWS or not engine.is_duckdb:
+        return text
+    one_in = rows // (THIN_ABOVE_ROWS // 2)
+    for column in text.columns:
+        chosen = text[column].hash() % one_in == 0
+        kept = engine.count(text.filter(chosen))
+        if THIN_ABOVE_ROWS // 4 <= kept <= THIN_ABOVE_ROWS:
+            return engine.stage(text.filter(chosen), "identifier_sample")
+    return text
 
 
-def _fetch(extract: Extract, text: Any) -> pd.Series:
-    distinct = text.distinct()
+def _sample(extract: Extract, table: Any, column: str) -> pd.Series:
+    values = table.select(value=table[column])
+    distinct = values.filter(values["value"].notnull()).distinct()
     order = distinct["value"].hash() if extract.engine.is_duckdb else distinct["value"]
     return _filled(extract.engine.to_frame(distinct.order_by(order).limit(SAMPLED_VALUES))["value"])
 

@@ -29,12 +29,14 @@ from equitydata.records.coded import (
     CodedField,
     CodedRecords,
 )
+from equitydata.records.lookups import smallest_type
 from equitydata.rulebook import Rulebook
 
-# What an engine holds for one person and field while it gathers them, measured on DuckDB; and how much at a time.
-BYTES_A_PERSON = 160
-BYTES_A_FIELD = 18
-BYTES_AT_A_TIME = 1_200_000_000
+# What an engine holds for one person and field while it gathers them, measured on DuckDB; and how much of its
+# memory that may take.
+BYTES_A_PERSON = 110
+BYTES_A_FIELD = 10
+SHARE_OF_MEMORY = 0.75
 PLACES = ("point_of_care", "site")
 NOT_KNOWN_RANK = STATUS_RANKS.index("not_known")
 NOT_APPLICABLE_RANK = STATUS_RANKS.index("not_applicable")
@@ -95,7 +97,7 @@ def _parts_of_people(coded: CodedRecords) -> int:
     if not coded.has_person:
         return 1
     held = coded.intake.rows_used * (BYTES_A_PERSON + BYTES_A_FIELD * len(coded.fields))
-    return max(1, math.ceil(held / BYTES_AT_A_TIME))
+    return max(1, math.ceil(held / (SHARE_OF_MEMORY * coded.engine.memory)))
 
 
 def _best_records(
@@ -109,7 +111,7 @@ def _best_records(
     table = coded.view(_columns(coded, masked), person=True, part=part)
     aggregates: dict[str, Any] = {"records": table.count(), "latest": _latest(table, coded)}
     if has_points:
-        aggregates["seen_mask"] = _bit(table["point_of_care"]).bit_or()
+        aggregates["seen_mask"] = table["point_of_care_bit"].bit_or()
     for name, field in coded.fields.items():
         aggregates |= _aggregates(table, field, rulebook, name in masked, has_points)
     best = table.group_by("person").agg(**aggregates)
@@ -119,7 +121,7 @@ def _best_records(
 
 
 def _columns(coded: CodedRecords, masked: set[str]) -> list[str]:
-    columns = ["day", "point_of_care", "site"]
+    columns = ["day", "point_of_care", "point_of_care_bit", "site"]
     for name, field in coded.fields.items():
         columns += [f"{name}_best", *(c for c in (f"{name}_source", f"{name}_day") if coded.has(c))]
         if not field.characteristic.multiple:
@@ -127,7 +129,7 @@ def _columns(coded: CodedRecords, masked: set[str]) -> list[str]:
         if name in masked:
             columns.append(f"{name}_bit")
         if field.characteristic.core:
-            columns.append(name)
+            columns.append(f"{name}_is_known")
     return columns
 
 
@@ -158,16 +160,17 @@ def category_groups(field: CodedField) -> list[str]:
 def _latest(table: Any, coded: CodedRecords) -> Any:
     """Day, point of care and site of the latest contact as one number; the larger place where two share a day."""
     points, sites = (len(coded.places[place]) for place in PLACES)
-    kind = "int32" if points * sites * coded.days < 2**31 else "int64"
+    kind = smallest_type(points * sites * coded.days)
     day, point, site = (table[name].cast(kind) for name in ("day", *PLACES))
-    return ((day * points + point) * sites + site).max()
+    whole = day * ibis.literal(points, kind) + point
+    return (whole * ibis.literal(sites, kind) + site).cast(kind).max()
 
 
 def _latest_parts(latest: Any, coded: CodedRecords) -> dict[str, Any]:
     points, sites = (len(coded.places[place]) for place in PLACES)
-    whole = (latest / sites).floor()
+    whole = latest // sites
     return {
-        "day": (whole / points).floor().cast("int32"),
+        "day": (whole // points).cast("int32"),
         "point_of_care": (whole % points).cast("int32"),
         "site": (latest % sites).cast("int32"),
     }
@@ -179,24 +182,30 @@ def _order(
     """The whole number by which a person's records of one field are ordered.
 
     Date and source also order the records without a known value among each other; that changes nothing, as
-    their category is 0.
+    their category is 0. No sum passes the end of the type: it was chosen to hold the largest.
     """
     name, kind = field.name, field.order_type
+
+    def number(value: int) -> Any:
+        return ibis.literal(value, kind)
+
     order = table[f"{name}_reverse" if reverse else f"{name}_best"].cast(kind)
-    detail = _moment(table, field).cast(kind) * field.priorities
-    if f"{name}_source" in table.columns:
-        source = table[f"{name}_source"].cast(kind)
-        if field.priorities > 1:
-            priority = source % field.priorities
-            by_source = rulebook.value("person_rule") == "source_priority"
-            detail = (
-                priority * field.days + _moment(table, field).cast(kind) if by_source else detail + priority
-            )
-        if self_first:
-            order = order + (source >= SELF_REPORTED * field.priorities).cast(kind) * field.tail
-    elif self_first and field.settings.self_reported is True:
-        order = order + field.tail
-    return order + detail * field.width
+    moment = _moment(table, field).cast(kind)
+    detail = moment * number(field.priorities) if field.priorities > 1 else moment
+    if f"{name}_source" in table.columns and field.priorities > 1:
+        priority = table[f"{name}_source"].cast(kind) % number(field.priorities)
+        by_source = rulebook.value("person_rule") == "source_priority"
+        detail = priority * number(field.days) + moment if by_source else detail + priority
+    if self_first and field.selves > 1:
+        order = order + _own(table, field).cast(kind) * number(field.tail)
+    return (order + detail * number(field.width)).cast(kind)
+
+
+def _own(table: Any, field: CodedField) -> Any:
+    """1 where the value came from the person, else 0."""
+    if f"{field.name}_source" in table.columns:
+        return (table[f"{field.name}_source"] >= SELF_REPORTED * field.priorities).cast("int16")
+    return ibis.literal(int(field.settings.self_reported is True), "int16")
 
 
 def _moment(table: Any, field: CodedField) -> Any:
@@ -217,6 +226,9 @@ def _aggregates(
         found[f"{name}__reverse"] = _order(table, field, rulebook, self_first=self_first, reverse=True).max()
     if field.has_source and self_first:
         found[f"{name}__recent"] = _order(table, field, rulebook, self_first=False).max()
+    if field.selves > 1 and not self_first:
+        order = _order(table, field, rulebook, self_first=False).cast("int64")
+        found[f"{name}__own"] = (order * 2 + _own(table, field)).max()
     if masked:
         found[f"{name}__mask"] = table[f"{name}_bit"].bit_or()
     if field.characteristic.core:
@@ -230,23 +242,21 @@ def _recordings(table: Any, field: CodedField, has_points: bool) -> dict[str, An
     A record without one contributes 0 by multiplication, which is quicker than to filter each sum. The first
     moment is kept as the days left after it, so that it is a maximum too.
     """
-    name, known = field.name, table[field.name] >= KNOWN_RANK * field.width
-    one, moment = known.cast("int32"), _moment(table, field).cast("int32")
+    name, one = field.name, table[f"{field.name}_is_known"]
+    moment, kind = _moment(table, field), smallest_type(field.days)
+    left = ibis.literal(field.days, kind) - moment
     found = {
-        f"{name}__known": table.count(where=known),
-        f"{name}__last_moment": (one * moment).max(),
-        f"{name}__days_left": (one * (field.days - moment)).max(),
+        f"{name}__known": table.count(where=one == 1),
+        f"{name}__last_moment": (one * moment).cast(kind).max(),
+        f"{name}__days_left": (one * left).cast(kind).max(),
     }
     if has_points:
-        found[f"{name}__seen"] = (_bit(table["point_of_care"]) * one).bit_or()
+        bit = table["point_of_care_bit"]
+        found[f"{name}__seen"] = (one * bit).cast(bit.type()).bit_or()
     else:
-        found[f"{name}__first_point"] = table["point_of_care"].min(where=known)
-        found[f"{name}__last_point"] = table["point_of_care"].max(where=known)
+        found[f"{name}__first_point"] = table["point_of_care"].min(where=one == 1)
+        found[f"{name}__last_point"] = table["point_of_care"].max(where=one == 1)
     return found
-
-
-def _bit(number: Any) -> Any:
-    return ibis.literal(1, "int64") << number.cast("int64")
 
 
 def _with_modes(best: Any, coded: CodedRecords, rulebook: Rulebook, part: tuple[int, int] | None) -> Any:
@@ -262,7 +272,7 @@ def _with_modes(best: Any, coded: CodedRecords, rulebook: Rulebook, part: tuple[
             .group_by(["person", name])
             .agg(times=lambda t: t.count(), latest=lambda t: t.order_.max())
         )
-        top = 2 * len(STATUS_RANKS) * field.tail
+        top = len(STATUS_RANKS) * field.step
         mode = counted.group_by(mode_person=counted["person"]).agg(
             mode_=(counted.times * top + counted.latest).max() % top
         )
@@ -332,8 +342,7 @@ def _override_pairs(field: CodedField) -> pd.DataFrame:
 def _decoded_field(table: Any, field: CodedField, override: Any, masked: bool) -> dict[str, Any]:
     name, width = field.name, field.width
     best = table[f"{name}__best"]
-    head = (best / field.tail).floor().cast("int32")
-    rank = (head / 2).floor().cast("int32")
+    rank = (best // field.step).cast("int32")
     known = rank == KNOWN_RANK
     category = ibis.ifelse(known, (best % width).cast("int32"), 0)
     conflict = ibis.literal(False)
@@ -349,8 +358,9 @@ def _decoded_field(table: Any, field: CodedField, override: Any, masked: bool) -
     found[f"{name}_category"] = ibis.ifelse(conflict, 0, category).cast("int16")
     if f"{name}__reverse" in table.columns:
         found[f"{name}_conflict"] = conflict
-    if field.has_source or field.settings.self_reported is True:
-        found[f"{name}_self"] = known & ~conflict & (head % 2 == 1)
+    if field.selves > 1:
+        own = table[f"{name}__own"] if f"{name}__own" in table.columns else best // field.tail
+        found[f"{name}_self"] = known & ~conflict & (own % 2 == 1)
     if f"{name}__recent" in table.columns:
         recent = table[f"{name}__recent"]
         found[f"{name}_self_first"] = known & ((recent % width).cast("int32") != (best % width).cast("int32"))

@@ -6,21 +6,22 @@ shares, and values that many records share.
 
 from __future__ import annotations
 
+import datetime
 import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from equitydata import reference
-from equitydata.records.coding import code_ages, code_areas, code_deciles, code_postcodes, code_values
 from equitydata.records.coded import date_key, distinct
+from equitydata.records.coding import code_ages, code_areas, code_deciles, code_postcodes, code_values
 from equitydata.records.dates import parse_dates
 from equitydata.records.engine import Engine
 from equitydata.records.extract import Extract, count_duplicates
+from equitydata.records.identifiers import kinds_by_header
 from equitydata.rulebook import RULES_FOLDER, Characteristic, characteristics
 
 # A column counts as a characteristic where this share of its values can be read.
@@ -40,6 +41,7 @@ class GuessedField:
     """One characteristic as guessed: its column, the list that fits, and what no list knows.
 
     share : of the filled values that could be read, fraction. unmatched : (value, records, nearest label).
+    named_self_reported : the name of the column says that the person said it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class GuessedField:
     proxy: tuple[str, ...] = ()
     recorded: str = ""
     observed: str = ""
+    named_self_reported: bool = False
     unmatched: tuple[tuple[str, int, str], ...] = ()
 
 
@@ -63,8 +66,8 @@ class Guess:
     date: str = ""
     point_of_care: str = ""
     site: str = ""
-    first: date | None = None
-    last: date | None = None
+    first: datetime.date | None = None
+    last: datetime.date | None = None
     duplicates: int = 0
     area: str = ""
     area_name: str = ""
@@ -82,10 +85,11 @@ def guess_columns(extract: Extract, engine: Engine) -> Guess:
     taken: set[str] = set()
     found: dict[str, str] = {}
     fields = _fields(extract, engine, hints, taken)
+    confirms = {"record": _is_unique, "date": _holds_dates, "person": _tells_people_apart}
     for role in ("person", "record", "date", "site", "point_of_care"):
-        free = [column for column in extract.columns if column not in taken]
-        if role == "record":
-            free = [column for column in free if fit(column, hints[role]) and _is_unique(extract, engine, column)]
+        free = [column for column in extract.columns if column not in taken and fit(column, hints[role])]
+        if role in confirms:
+            free = [column for column in free if confirms[role](extract, engine, column)]
         column = _best_column(free, hints[role])
         if column:
             found[role] = column
@@ -134,6 +138,11 @@ def _best_column(columns: Sequence[str], hints: Sequence[str]) -> str:
     return column if column and scores[column] > 0 else ""
 
 
+def _tells_people_apart(extract: Extract, engine: Engine, column: str) -> bool:
+    """Whether the name of a column promises a number or pseudonym, and no name or address of a person."""
+    return not set(kinds_by_header(column)) & NAMES_OF_PEOPLE
+
+
 def _is_unique(extract: Extract, engine: Engine, column: str) -> bool:
     """Whether no two rows share a value of the column."""
     counted = extract.table.aggregate(rows=extract.table.count(), values=extract.table[column].nunique())
@@ -148,7 +157,7 @@ def _fields(
     extract: Extract, engine: Engine, hints: dict[str, tuple[str, ...]], taken: set[str]
 ) -> list[GuessedField]:
     fields = []
-    beside = {c for c in extract.columns if fit(c, hints["source"]) or fit(c, hints["recorded"])}
+    beside = [c for c in extract.columns if fit(c, hints["source"]) or fit(c, hints["recorded"])]
     for kind in characteristics().values():
         candidates = {c: fit(c, kind.hints) for c in extract.columns if c not in taken and c not in beside}
         ordered = sorted((c for c in candidates if candidates[c] > 0), key=lambda c: -candidates[c])
@@ -167,15 +176,18 @@ def _fields(
     return [field for field in fields if not (has_birth_date and field.name == "age")]
 
 
-def _try(extract: Extract, engine: Engine, kind: Characteristic, column: str, *, plain_match: bool) -> GuessedField | None:
-    key = date_key(extract.table, column) if kind.kind == "birth_date" else extract.table[column].cast("string")
+def _try(
+    extract: Extract, engine: Engine, kind: Characteristic, column: str, *, plain_match: bool
+) -> GuessedField | None:
+    key = (
+        date_key(extract.table, column) if kind.kind == "birth_date" else extract.table[column].cast("string")
+    )
     raw = distinct(engine, extract.table, key)
     free_text = kind.kind in ("coded", "flag", "decile") and len(raw) > MOST_DISTINCT
     if raw.empty or free_text:
         return None
     if kind.kind == "birth_date":
-        parsed = parse_dates(raw["value"])
-        share = float(raw.loc[parsed["date"].notna().to_numpy(), "records"].sum() / raw["records"].sum())
+        share = _date_share(raw)
         return GuessedField(kind.name, column, "", share) if share >= ENOUGH else None
     coders: dict[str, Any] = {
         "age": lambda: code_ages(raw),
@@ -214,7 +226,7 @@ def _with_company(
     extract: Extract,
     engine: Engine,
     kind: Characteristic,
-    beside: set[str],
+    beside: list[str],
     seen_by_others: list[str],
     hints: dict[str, tuple[str, ...]],
 ) -> GuessedField:
@@ -222,14 +234,17 @@ def _with_company(
     own = set(words(guessed.column).split()) | {kind.name}
     near = [c for c in beside if own & set(words(c).split()) or fit(c, kind.hints)]
     source = _best_column(near, hints["source"])
-    recorded = _best_column([c for c in near if c != source], hints["recorded"])
+    dated = [
+        c for c in near if c != source and fit(c, hints["recorded"]) and _holds_dates(extract, engine, c)
+    ]
+    recorded = _best_column(dated, hints["recorded"])
     self_reported: tuple[str, ...] = ()
     proxy: tuple[str, ...] = ()
     if source:
-        values = distinct(engine, extract.table, extract.table[source].cast("string"))
-        values = values[values["records"] >= FEWEST_RECORDS]["value"].astype(str)
-        self_reported = tuple(v for v in values if words(v) in hints["self_reported"])
-        proxy = tuple(v for v in values if words(v) in hints["proxy"])
+        counted = distinct(engine, extract.table, extract.table[source].cast("string"))
+        values = [str(value) for value in counted.loc[counted["records"] >= FEWEST_RECORDS, "value"]]
+        self_reported = tuple(value for value in values if words(value) in hints["self_reported"])
+        proxy = tuple(value for value in values if words(value) in hints["proxy"])
     return GuessedField(
         **{
             **vars(guessed),
@@ -238,6 +253,7 @@ def _with_company(
             "proxy": proxy,
             "recorded": recorded,
             "observed": seen_by_others[0] if seen_by_others else "",
+            "named_self_reported": fit(guessed.column, hints["named_self_reported"]) > 0,
         }
     )
 
@@ -245,7 +261,21 @@ def _with_company(
 # ---------------------------------------------------------------- dates and area
 
 
-def _first_and_last(extract: Extract, engine: Engine, column: str | None) -> tuple[date | None, date | None]:
+def _holds_dates(extract: Extract, engine: Engine, column: str) -> bool:
+    return _date_share(distinct(engine, extract.table, date_key(extract.table, column))) >= ENOUGH
+
+
+def _date_share(raw: pd.DataFrame) -> float:
+    """Share of the filled values that can be read as dates."""
+    if raw.empty:
+        return 0.0
+    readable = parse_dates(raw["value"])["date"].notna().to_numpy()
+    return float(raw.loc[readable, "records"].sum() / raw["records"].sum())
+
+
+def _first_and_last(
+    extract: Extract, engine: Engine, column: str | None
+) -> tuple[datetime.date | None, datetime.date | None]:
     if not column:
         return None, None
     raw = distinct(engine, extract.table, date_key(extract.table, column))

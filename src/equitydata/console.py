@@ -1,0 +1,208 @@
+"""What the command line says: a released result, in words and columns that read without colour.
+
+Nothing is decided here. Whether a share passes is taken from the true result, since a rounded or hidden share
+cannot tell; every number that is shown is of the released one.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from equitydata.result import EquityResult
+    from equitydata.service import Service
+
+WIDTH = 100
+HEADLINES = {"joint": "Ethnicity and language", "ethnicity": "Ethnicity", "language": "Language"}
+UNREAD_SHOWN = 8
+ENOUGH_READ = 0.95
+
+
+def print_result(result: EquityResult, released: EquityResult, *, full: bool) -> None:
+    """A result as `analyse` (full) and `audit` show it: rows, shares, areas or characteristics, next steps."""
+    people = "few" if released.about.people is None else f"{released.about.people:,}"
+    print(f"{released.about.name}: {people} {released.about.counted}")
+    print_intake(released)
+    print_headline(result, released)
+    if full:
+        print_areas(released, data_only=True)
+    else:
+        _print_completeness(released)
+    print_next_steps(released, most=3)
+    print_rule(released)
+
+
+def print_intake(result: EquityResult) -> None:
+    """Rows read, used and rejected by reason; what the reader of the file has to say."""
+    intake = result.intake
+    print(f"Rows read {intake.rows_read:,} = used {intake.rows_used:,} + rejected {intake.rows_rejected:,}")
+    for rejection in intake.rejections:
+        print(f"  {rejection.rows:>9,}  {rejection.reason}{_lines(rejection.lines, rejection.rows)}")
+    for note in intake.notes:
+        print(f"NOTE  {note}")
+
+
+def _lines(lines: tuple[int, ...], rows: int) -> str:
+    if not lines:
+        return ""
+    shown = ", ".join(map(str, lines)) + (" ..." if rows > len(lines) else "")
+    return f" ({'line' if rows == 1 else 'lines'} {shown})"
+
+
+def percent(value: Any, *, hidden: bool = False) -> str:
+    """A fraction as a per cent with one decimal; [c] where it is hidden, [x] where there is none."""
+    if hidden:
+        return "[c]"
+    return "[x]" if value is None or value != value else f"{value * 100:.1f}%"
+
+
+def print_headline(result: EquityResult, released: EquityResult) -> None:
+    """The tier under each reading, and the shares that the 95% rule rests on."""
+    from equitydata.maturity import NOTHING_MEASURED
+
+    maturity = released.maturity
+    counted = bool(released.choices["count_declined"].value)
+    other, measured = maturity.tier_other_reading, maturity.tier_measured
+    print(f"\nData domain: {maturity.tier}")
+    print(
+        f"  with declined answers {'not counted' if counted else 'counted'} as collected: "
+        f"{'the same' if other == maturity.tier else other}"
+    )
+    if measured == NOTHING_MEASURED:
+        measured = "no tier, as nothing is measured in one of its areas"
+    print(f"  by what is measured alone: {'the same' if measured == maturity.tier else measured}\n")
+    reading = "known_or_declined" if counted else "known"
+    joint = bool(released.choices["joint"].value)
+    for name, words in HEADLINES.items():
+        known, answered = released.figure(f"{name}_known"), released.figure(f"{name}_known_or_declined")
+        if not known["measured"]:
+            print(f"        {words:<24}not measured: {known['reason']}")
+            continue
+        decides = joint == (name == "joint")
+        mark = _mark(result, result.figure(f"{name}_{reading}")) if decides else ""
+        shares = [percent(row["value"], hidden=bool(row.get("hidden"))) for row in (known, answered)]
+        print(f"  {mark:<4}  {words:<24}{shares[0]:>6} known {shares[1]:>8} known or declined")
+    threshold = released.choices["completeness_threshold"].value
+    print(f"        {'needed':<24}{percent(threshold):>6}")
+
+
+def _mark(result: EquityResult, figure: Mapping[str, Any]) -> str:
+    """OK or FAIL by the true share; FEW where there are too few people to judge."""
+    if figure["denominator"] < result.choices["minimum_people"].value:
+        return "FEW"
+    share = figure["lower"] if result.choices["sample"].value else figure["value"]
+    return "OK" if share >= result.choices["completeness_threshold"].value else "FAIL"
+
+
+def _print_completeness(released: EquityResult) -> None:
+    shown = {"populated": "populated", "known": "known", "known_or_declined": "known or declined"}
+    table = released.table("completeness")
+    here = table[(table["unit"] == "people") & table["measure"].isin(list(shown))]
+    words = [
+        percent(value, hidden=bool(hidden))
+        for value, hidden in zip(here["value"], _hidden(here), strict=True)
+    ]
+    wide = here.assign(words=words).pivot(index="label", columns="measure", values="words")
+    wide = wide.reindex(index=here["label"].unique(), columns=list(shown)).fillna("")
+    print(f"\n{'Share of people':<34}{'populated':>11}{'known':>9}{'known or declined':>20}")
+    for label, row in wide.iterrows():
+        print(f"{str(label)[:33]:<34}{row['populated']:>11}{row['known']:>9}{row['known_or_declined']:>20}")
+
+
+def _hidden(frame: pd.DataFrame) -> Any:
+    from equitydata.result import HIDDEN
+
+    return frame[HIDDEN] if HIDDEN in frame else [False] * len(frame)
+
+
+def print_areas(released: EquityResult, *, data_only: bool = False) -> None:
+    """The tier of each area, with how many of its criteria are met."""
+    areas = released.maturity.areas
+    areas = areas[areas["data_domain"].astype(bool)] if data_only else areas
+    print(f"\n{'Area':<48}{'met':>4}{'not met':>9}{'not assessed':>14}  tier")
+    for row in areas.to_dict("records"):
+        counts = f"{row['met']:>4}{row['not_met']:>9}{row['not_assessed']:>14}"
+        print(f"{str(row['area'])[:47]:<48}{counts}  {row['tier']}")
+
+
+def print_next_steps(released: EquityResult, *, most: int) -> None:
+    """What would lift the data domain, the first few steps."""
+    steps = released.maturity.next_steps
+    if steps.empty:
+        return
+    print("\nWhat would lift the data domain")
+    for row in steps.head(most).to_dict("records"):
+        print(f"  {row['order']}. {row['criterion_id']}")
+        print(textwrap.fill(next_step_words(row), WIDTH, initial_indent=" " * 5, subsequent_indent=" " * 5))
+    if len(steps) > most:
+        print(f"  ... and {len(steps) - most} more: `equitydata rate`, or the report")
+
+
+def next_step_words(row: Mapping[Any, Any]) -> str:
+    """One released next step as a sentence, with the number needed where there is one."""
+    if not row["what"]:
+        return str(row["action"])
+    needed = row["needed"]
+    if row.get("hidden"):
+        count = "A few more"
+    else:
+        count = "More" if needed is None or needed != needed else f"{needed:,.0f} more"
+    places = f", {row['places']}" if row["places"] else ""
+    return f"{count} {row['unit']} need {row['what']}{places}. {row['action']}".strip()
+
+
+def print_rule(released: EquityResult) -> None:
+    """The small-number rule that every number shown has passed."""
+    from equitydata.rulebook import disclosure_rule
+
+    print(f"\nSmall numbers: {disclosure_rule(released.disclosure).label} (rule '{released.disclosure}')")
+
+
+# ---------------------------------------------------------------- how columns were read
+
+
+def print_columns(released: EquityResult, service: Service) -> None:
+    """Each characteristic: how much of its column was read and by which lists, and what was not."""
+    codes = released.table("codes")
+    for name, frame in codes.groupby("characteristic", sort=False):
+        filled = frame[frame["status"] != "missing"]
+        records = filled["records"].sum()
+        read = filled.loc[filled["status"] != "invalid", "records"].sum()
+        mark = "OK" if records and read >= ENOUGH_READ * records else "WARN"
+        share = f"{read / records:.1%} of filled values read" if records else "nothing is filled"
+        lists = ", ".join(sorted(set(filled["code_list"]) - {""}))
+        print(f"{mark:<4}  {name}{_column(str(name), service)}: {share}{f', by {lists}' if lists else ''}")
+        _print_unread(filled[(filled["status"] == "invalid") & filled["records"].notna()])
+    for row in released.table("identifiers").to_dict("records"):
+        print(
+            f"WARN  '{row['column']}' may tell who people are ({row['kind']}, {row['evidence']}): no report "
+            "holds it, and no shared file should"
+        )
+
+
+def _column(name: str, service: Service) -> str:
+    settings = service.characteristics
+    found = settings.get(name) or settings.get(
+        {"age": "birth_date", "deprivation": "geography"}.get(name, "")
+    )
+    return f" ({found.column})" if found else ""
+
+
+def _print_unread(unread: pd.DataFrame) -> None:
+    from equitydata.records.counting import NOT_LISTED
+    from equitydata.release import FEW
+
+    plain = {
+        NOT_LISTED: "values are not shown: they could tell who people are",
+        FEW: "values of few records each",
+    }
+    for row in unread.head(UNREAD_SHOWN).to_dict("records"):
+        value = plain.get(str(row["value"])) or repr(str(row["value"])[:60])
+        hint = f"   {row['suggestion']}" if row["suggestion"] else ""
+        print(f"{row['records']:>14,.0f}  {value}{hint}")
+    if len(unread) > UNREAD_SHOWN:
+        print(f"{'...':>14}  and {len(unread) - UNREAD_SHOWN} more: tables/codes.csv of the report")
