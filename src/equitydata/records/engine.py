@@ -349,7 +349,7 @@ def _default_memory(connection: Any) -> int:
 
 def _memory_setting(connection: Any) -> float:
     """Bytes that DuckDB may use."""
-    shown = connection.execute("SELECT current_setting('memory_limit')").fetchone()[0]
+    shown = connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
     number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", shown).groups()  # type: ignore[union-attr]
     powers = {"bytes": 0, "KiB": 1, "MiB": 2, "GiB": 3, "TiB": 4}
     return float(number) * 1024 ** powers.get(unit, 3)

@@ -84,7 +84,8 @@ def look_up(table: Any, lookups: Mapping[str, Lookup], columns: Iterable[str]) -
     if not used:
         return table
     keys = {f"__key_{name}": lookup.key(table) for name, lookup in used.items()}
-    joined, found = table.mutate(**keys), {}
+    joined = table.mutate(**keys)
+    found: dict[str, Callable[[Any], Any]] = {}
     for name, lookup in used.items():
         here = [column for column in lookup.columns if column in wanted]
         if lookup.table is None:

@@ -18,6 +18,7 @@ import pandas as pd
 from equitydata import reference
 from equitydata.records.coded import date_key, distinct
 from equitydata.records.coding import code_ages, code_areas, code_deciles, code_postcodes, code_values
+from equitydata.records.counting import IDENTIFYING_KINDS
 from equitydata.records.dates import parse_dates
 from equitydata.records.engine import Engine
 from equitydata.records.extract import Extract, count_duplicates
@@ -34,6 +35,8 @@ MOST_UNMATCHED = 12
 CODED_KINDS = ("coded", "flag")
 # The area that a service serves is only guessed where so many of its records live there.
 MOST_LIVE = 0.25
+# Kinds of direct identifiers that nobody should group people by.
+NAMES_OF_PEOPLE = frozenset({"name", "address", "postcode", "phone", "e-mail", "date of birth"})
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,8 @@ def _try(
     if kind.kind in ("flag", "area", "decile") and not known:
         return None
     lists = dict(coded.code_lists)
-    unmatched = table[(table["status"] == "invalid") & (table["records"] >= FEWEST_RECORDS)]
+    named = (table["status"] == "invalid") & (table["records"] >= FEWEST_RECORDS)
+    unmatched = table[named & (kind.kind not in IDENTIFYING_KINDS)]
     unmatched = unmatched.sort_values("records", ascending=False, kind="stable").head(MOST_UNMATCHED)
     return GuessedField(
         name=kind.name,
