@@ -1,4 +1,4 @@
-"""The person rule a second time, in plain Python: loops over dictionaries, no pandas, no engine, nothing of the package.
+"""The person rule a second time, in plain Python: loops, no pandas, no engine, nothing of the package.
 
 What it counts, and what the words mean, is written down in the domain notes (sections 1, 6 and 7). A test
 gives the meaning of each raw value itself, so nothing is shared with the package but those notes.
@@ -60,7 +60,7 @@ def specific(ever):
     if len(ever) != 2:
         return None
     for residual, parent in ever:
-        (other, group), = ever - {(residual, parent)}
+        ((other, group),) = ever - {(residual, parent)}
         if residual not in RESIDUALS or other.endswith("(broad)"):
             continue
         if residual == "Any other" or (other not in RESIDUALS and group == parent):

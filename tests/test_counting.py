@@ -256,3 +256,17 @@ def test_people_below_the_age_of_an_item_are_not_applicable():
         ("sexual_orientation", "known", "people")
     ]
     assert (known["numerator"], known["denominator"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2025-04-09T10:00:01+00:00", "09/04/2025 10:22", "9 April 2025", "09-Apr-2025", "45756", "20250409"],
+)
+def test_a_contact_date_is_read_however_it_is_written(written):
+    frame = pd.DataFrame(
+        {"person": ["P1"], "date": [written], "point": ["GP"], "ethnic": ["A"], "origin": [None], "lang": ["en"]}
+    )
+    content = service().model_dump(by_alias=True, exclude_none=True)
+    content["service"]["period"] = {"from": "2025-04-09", "to": "2025-04-09"}
+    result = eq.analyse(eq.make_service(content), frame)
+    assert result.intake.rows_used == 1, result.intake

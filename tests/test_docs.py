@@ -61,7 +61,7 @@ def test_a_change_of_the_rules_shows_as_an_outdated_page(monkeypatch):
 
     page = "<!-- generated: choices -->\n\nold\n\n<!-- end -->\n"
     assert "`count_declined`" in write_docs.filled(page)
-    monkeypatch.setattr(write_docs, "REGIONS", {"choices": lambda: "new"})
+    monkeypatch.setattr(write_docs, "REGIONS", {"choices": lambda: "new\n"})
     assert write_docs.filled(page) == "<!-- generated: choices -->\n\nnew\n\n<!-- end -->\n"
 
 

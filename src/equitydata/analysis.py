@@ -20,7 +20,8 @@ from equitydata.counts import count_all, smallest_group
 from equitydata.errors import ConfigError
 from equitydata.maturity import Measured, rate_maturity
 from equitydata.model import Intake
-from equitydata.records.coded import CodedRecords, code_records, mapped_columns
+from equitydata.records.coded import CodedRecords, code_records
+from equitydata.records.columns import mapped_columns
 from equitydata.records.engine import open_engine
 from equitydata.records.extract import Extract, open_extract
 from equitydata.records.identifiers import scan_identifiers

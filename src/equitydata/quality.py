@@ -48,7 +48,8 @@ def residual_use(
         "numerator": float(numerator),
         "denominator": float(denominator),
         "resident_share": float(expected),
-        "ratio": float(numerator / denominator / expected),
+        # 0.15 / 0.1 misses 1.5 by a rounding error of 1e-16.
+        "ratio": round(float(numerator / denominator / expected), 9),
     }
 
 
@@ -89,7 +90,7 @@ def mixed_flag(people: pd.Series, residents: pd.Series, rulebook: Rulebook) -> p
         "denominator": float(counts.sum()),
         "resident_share": float(population["Mixed"] / population.sum()),
     }
-    ratio = use["numerator"] / use["denominator"] / use["resident_share"]
+    ratio = round(use["numerator"] / use["denominator"] / use["resident_share"], 9)
     _, upper = _limits(use, rulebook)
     few = not _enough(use["denominator"], rulebook)
     if few or ratio >= rulebook.value("mixed_ratio") or upper >= use["resident_share"]:

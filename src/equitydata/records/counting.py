@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from equitydata.records.coded import KNOWN_RANK, SOURCE_KINDS, STATUS_RANKS, CodedField, CodedRecords
+from equitydata.records.coded import CodedRecords
+from equitydata.records.fields import KNOWN_RANK, SOURCE_KINDS, STATUS_RANKS, CodedField
 from equitydata.records.persons import NOT_APPLICABLE_RANK, People
 
 DECLINED_RANK = STATUS_RANKS.index("declined")

@@ -21,14 +21,8 @@ import pandas as pd
 
 from equitydata import codelists
 from equitydata.errors import ConfigError
-from equitydata.records.coded import (
-    KNOWN_RANK,
-    MOST_BITS,
-    SELF_REPORTED,
-    STATUS_RANKS,
-    CodedField,
-    CodedRecords,
-)
+from equitydata.records.coded import CodedRecords
+from equitydata.records.fields import KNOWN_RANK, MOST_BITS, SELF_REPORTED, STATUS_RANKS, CodedField
 from equitydata.records.lookups import smallest_type
 from equitydata.rulebook import Rulebook
 

@@ -16,8 +16,8 @@ from typing import Any
 import pandas as pd
 
 from equitydata import reference
-from equitydata.records.coded import date_key, distinct
 from equitydata.records.coding import code_ages, code_areas, code_deciles, code_postcodes, code_values
+from equitydata.records.columns import date_key, distinct
 from equitydata.records.counting import IDENTIFYING_KINDS
 from equitydata.records.dates import parse_dates
 from equitydata.records.engine import Engine
