@@ -270,3 +270,10 @@ def test_a_contact_date_is_read_however_it_is_written(written):
     content["service"]["period"] = {"from": "2025-04-09", "to": "2025-04-09"}
     result = eq.analyse(eq.make_service(content), frame)
     assert result.intake.rows_used == 1, result.intake
+
+
+def test_an_extract_of_which_no_row_can_be_used_is_refused_with_the_reasons():
+    content = service().model_dump(by_alias=True, exclude_none=True)
+    content["service"]["period"] = {"from": "2031-01-01", "to": "2031-12-31"}
+    with pytest.raises(eq.InputError, match=r"None of the 400 rows can be used: 400 outside the period"):
+        eq.analyse(eq.make_service(content), as_frame(generated(1)))

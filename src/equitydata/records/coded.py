@@ -127,6 +127,8 @@ def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRec
     }
     listed = extract.intake.rows_used
     extract = _reject(extract, service, lookups, coded, first_day)
+    if extract.intake.rows_used == 0:
+        raise _nothing_used(extract.intake)
     return CodedRecords(
         engine=engine,
         base=extract.table,
@@ -141,6 +143,14 @@ def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRec
         reference_date=reference_date,
         complete=extract.intake.rows_used == listed,
         notes=tuple(note for each in coded.values() for note in each.field.warnings),
+    )
+
+
+def _nothing_used(intake: Intake) -> InputError:
+    reasons = "; ".join(f"{rejection.rows:,} {rejection.reason}" for rejection in intake.rejections)
+    return InputError(
+        f"None of the {intake.rows_read:,} rows can be used: {reasons}.",
+        mend="Look at [extract] and [service] period and ages in the service file.",
     )
 
 

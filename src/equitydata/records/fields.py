@@ -350,7 +350,9 @@ def parsed_dates(extract: Extract, service: Service, engine: Engine) -> dict[str
     for name, column in wanted.items():
         if column is not None:
             raw = distinct(engine, extract.table, date_key(extract.table, column))
-            found[name] = (column, parse_dates(raw["value"], day_first=service.extract.day_first))
+            parsed = parse_dates(raw["value"], day_first=service.extract.day_first)
+            # The text as it stands in the extract, which is what is looked up.
+            found[name] = (column, parsed.assign(value=raw["value"].to_numpy()))
     return found
 
 
