@@ -143,6 +143,11 @@ def test_people_are_not_told_apart_by_their_names():
     assert "person" not in content["extract"]
 
 
+def test_a_column_of_kinds_of_people_does_not_tell_people_apart():
+    frame = pd.DataFrame({"Person": ["adult", "child"] * 250, "Ethnicity": ["A"] * 500})
+    assert "person" not in draft(frame)[1]["extract"]
+
+
 def test_the_sex_assigned_at_birth_is_the_persons_own_column():
     sexes = ["1" if n % 2 else "2" for n in range(ROWS)]
     _, content = draft(clinic(Gender=None, Sex_Assigned_At_Birth=sexes))

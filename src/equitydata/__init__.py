@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from equitydata.analysis import analyse, rate
     from equitydata.errors import ConfigError, DisclosureError, EquityDataError, InputError, OutputError
-    from equitydata.release import release
     from equitydata.report import write_report
     from equitydata.result import EquityResult
     from equitydata.service import Service, load_service, make_service
@@ -23,7 +22,6 @@ _HOMES = {
     "make_service": "service",
     "Service": "service",
     "EquityResult": "result",
-    "release": "release",
     "write_report": "report",
     "EquityDataError": "errors",
     "InputError": "errors",
@@ -44,7 +42,6 @@ __all__ = [
     "load_service",
     "make_service",
     "rate",
-    "release",
     "write_report",
 ]
 

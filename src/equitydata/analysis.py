@@ -153,8 +153,8 @@ def _open(service: Service, given: Any, engine: Any) -> Extract:
         sheet=settings.sheet,
         table=settings.table,
         on_bad_rows=settings.bad_rows,
-        # Exact copies are told by every column; else only the mapped ones are read.
-        columns=None if settings.duplicates == "drop" else tuple(mapped_columns(service)),
+        # Exact copies and a file to be shared are looked at in every column; else only the mapped ones are read.
+        columns=None if settings.duplicates == "drop" or service.sharing else tuple(mapped_columns(service)),
     )
 
 

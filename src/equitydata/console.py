@@ -75,19 +75,23 @@ def print_headline(result: EquityResult, released: EquityResult) -> None:
     if measured == NOTHING_MEASURED:
         measured = "no tier, as nothing is measured in one of its areas"
     print(f"  by what is measured alone: {'the same' if measured == maturity.tier else measured}\n")
-    reading = "known_or_declined" if counted else "known"
+    _print_shares(result, released, reading="known_or_declined" if counted else "known")
+
+
+def _print_shares(result: EquityResult, released: EquityResult, *, reading: str) -> None:
+    """The shares of the 95% rule; those that decide are marked."""
+    needed = percent(released.choices["completeness_threshold"].value)
     joint = bool(released.choices["joint"].value)
+    print(f"{'':8}{'Share of people':<24}{'known':>9}{'known or declined':>20}{'needed':>9}")
     for name, words in HEADLINES.items():
-        known, answered = released.figure(f"{name}_known"), released.figure(f"{name}_known_or_declined")
-        if not known["measured"]:
-            print(f"        {words:<24}not measured: {known['reason']}")
+        rows = [released.figure(f"{name}_{each}") for each in ("known", "known_or_declined")]
+        if not rows[0]["measured"]:
+            print(f"{'':8}{words:<24}  not measured: {rows[0]['reason']}")
             continue
         decides = joint == (name == "joint")
         mark = _mark(result, result.figure(f"{name}_{reading}")) if decides else ""
-        shares = [percent(row["value"], hidden=bool(row.get("hidden"))) for row in (known, answered)]
-        print(f"  {mark:<4}  {words:<24}{shares[0]:>6} known {shares[1]:>8} known or declined")
-    threshold = released.choices["completeness_threshold"].value
-    print(f"        {'needed':<24}{percent(threshold):>6}")
+        known, answered = (percent(row["value"], hidden=bool(row.get("hidden"))) for row in rows)
+        print(f"  {mark:<6}{words:<24}{known:>9}{answered:>20}{needed if decides else '':>9}".rstrip())
 
 
 def _mark(result: EquityResult, figure: Mapping[str, Any]) -> str:
@@ -123,10 +127,10 @@ def print_areas(released: EquityResult, *, data_only: bool = False) -> None:
     """The tier of each area, with how many of its criteria are met."""
     areas = released.maturity.areas
     areas = areas[areas["data_domain"].astype(bool)] if data_only else areas
-    print(f"\n{'Area':<48}{'met':>4}{'not met':>9}{'not assessed':>14}  tier")
+    print(f"\n{'Area':<54}{'met':>4}{'not met':>9}{'not assessed':>14}  tier")
     for row in areas.to_dict("records"):
         counts = f"{row['met']:>4}{row['not_met']:>9}{row['not_assessed']:>14}"
-        print(f"{str(row['area'])[:47]:<48}{counts}  {row['tier']}")
+        print(f"{str(row['area'])[:53]:<54}{counts}  {row['tier']}")
 
 
 def print_next_steps(released: EquityResult, *, most: int) -> None:

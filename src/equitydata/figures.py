@@ -15,7 +15,7 @@ from equitydata.rulebook import Rulebook, characteristics
 from equitydata.tables import FIGURES_TABLE, shape, with_shares
 
 CORE = ("ethnicity", "language")
-# Units of `unit` beside people: a value of one field of one person, a cell of one record, and a place.
+# Units beside people: a value of one field of one person, a cell of one record, and a place.
 KNOWN_VALUES, RECORDED_VALUES, PLACES = "known values", "recorded values", "points of care"
 _COLUMNS = ["figure", "label", "family", "unit", "numerator", "denominator", "measured", "reason"]
 

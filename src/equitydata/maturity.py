@@ -7,7 +7,6 @@ may be attested, and is then marked as resting on attestation; where it was meas
 from __future__ import annotations
 
 import datetime
-import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,18 +15,18 @@ from typing import Any
 import pandas as pd
 
 from equitydata.completeness import NOT_RECORDED
+from equitydata.figures import PLACES
 from equitydata.model import TIERS, Tier
 from equitydata.rulebook import CriterionCheck, Rulebook, characteristics, criterion_checks
 from equitydata.service import Attestation
 from equitydata.stats.intervals import wilson
-from equitydata.tables import AREAS_TABLE, CRITERIA_TABLE, STEPS_TO_LIFT_TABLE, shape
+from equitydata.tables import AREAS_TABLE, CRITERIA_TABLE, STEPS_TO_LIFT_TABLE, shape, with_shares
 
 MET, NOT_MET, NOT_ASSESSED, NOT_APPLICABLE = "met", "not met", "not assessed", "not applicable"
 DATA_AREAS = ("QUAN", "QUAL", "ANAL")
 NOTHING_MEASURED = "Nothing measured"
+NUMBERS = ("numerator", "denominator", "value", "lower", "upper")
 READINGS = {False: "known", True: "known_or_declined"}
-# Units that are neither people nor records.
-PLACES = "points of care"
 ASK = "Ask at the next contact and record the answer."
 ASK_THE_PERSON = "Ask the person, and record that the answer is their own."
 # Figure -> what to do, where it is not to ask.
@@ -155,7 +154,8 @@ def criteria_table(
             found = _attested(attestations[identity], rulebook, as_of=as_of)
         rows.append({**row, **_flat(found)})
     table = pd.DataFrame(rows)
-    return shape(table.assign(outcome_other_reading=table["outcome"]), CRITERIA_TABLE)
+    numbers = {name: pd.to_numeric(table[name]).astype("float64") for name in NUMBERS}
+    return shape(table.assign(**numbers, outcome_other_reading=table["outcome"]), CRITERIA_TABLE)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -359,7 +359,12 @@ def _no_flag(check: CriterionCheck, measured: Measured, rulebook: Rulebook) -> E
         reason = "It needs the ethnicity of patients and the [service] area to compare with the Census."
         return Evidence(NOT_ASSESSED, reason=reason)
     use = dict(measured.residual)
-    figure = {**use, "figure": check.figure, "unit": "people", "value": use["numerator"] / use["denominator"]}
+    counts = pd.DataFrame({"numerator": [use["numerator"]], "denominator": [use["denominator"]]})
+    figure = {
+        **_records(with_shares(counts, confidence=rulebook.value("confidence")))[0],
+        "figure": check.figure,
+        "unit": "people",
+    }
     limit = use["resident_share"] * rulebook.value("residual_ratio")
     if not _enough(figure, rulebook):
         return Evidence(NOT_ASSESSED, "", figure, limit, reason=_too_few(figure, rulebook))
@@ -484,9 +489,9 @@ def next_steps(
     """
     rows = [_step(row, needs, joint, rulebook) for row in _decided_once(_behind(table, areas))]
     steps = pd.DataFrame(rows, columns=[*STEPS_TO_LIFT_TABLE.columns])
-    few = pd.to_numeric(steps["needed"], errors="coerce").fillna(math.inf)
+    needed = pd.to_numeric(steps["needed"]).astype("float64")
     rank = steps["outcome"].map({NOT_MET: 0, NOT_ASSESSED: 1})
-    steps = steps.assign(rank=rank, few=few).sort_values(["rank", "few"], kind="stable")
+    steps = steps.assign(needed=needed, rank=rank).sort_values(["rank", "needed"], kind="stable")
     return shape(steps.assign(order=range(1, len(steps) + 1)), STEPS_TO_LIFT_TABLE)
 
 

@@ -25,13 +25,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from equitydata.figures import PLACES
 from equitydata.result import HIDDEN, MATURITY_TABLES, EquityResult
 from equitydata.rulebook import DisclosureRule, disclosure_rule
 from equitydata.tables import SPECS, TableSpec, with_shares
 
 FEW = "[values held by few records]"
-# Units of a row whose counts are of places, which may be told.
-PLACES = ("points of care",)
 # Table -> the columns that its rows add up within, and the counts that add up there.
 ADDS_UP: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "statuses": (("characteristic",), ("people", "records", "records_carried_back")),
@@ -98,8 +97,8 @@ def hidden_rows(frame: pd.DataFrame, spec: TableSpec, rule: DisclosureRule) -> p
     keys, columns = ADDS_UP.get(spec.name, ((), ()))
     for column in columns:
         counts = pd.to_numeric(frame[column], errors="coerce").fillna(0)
-        for labels in frame.groupby(list(keys), sort=False).groups.values():
-            hidden.loc[labels] = _not_alone(counts.loc[labels], hidden.loc[labels], rule)
+        for _, rows in frame.groupby(list(keys), sort=False):
+            hidden.loc[rows.index] = _not_alone(counts.loc[rows.index], hidden.loc[rows.index], rule)
     return hidden
 
 
@@ -130,7 +129,8 @@ def small_rows(frame: pd.DataFrame, spec: TableSpec, rule: DisclosureRule) -> pd
 
 
 def _counts_places(frame: pd.DataFrame) -> pd.Series:
-    return frame["unit"].isin(PLACES) if "unit" in frame else pd.Series(False, index=frame.index)
+    """Which rows count places, which may be told."""
+    return frame["unit"] == PLACES if "unit" in frame else pd.Series(False, index=frame.index)
 
 
 def round_counts(values: pd.Series, rule: DisclosureRule) -> pd.Series:

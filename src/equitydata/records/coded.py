@@ -30,6 +30,7 @@ from equitydata.records.fields import (
     day_frames,
     find_reference_date,
     find_span,
+    notes_on_dates,
     parsed_dates,
 )
 from equitydata.records.lookups import Lookup, coded_name, look_up, make_lookup
@@ -142,7 +143,7 @@ def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRec
         has_person=service.extract.person is not None,
         reference_date=reference_date,
         complete=extract.intake.rows_used == listed,
-        notes=tuple(note for each in coded.values() for note in each.field.warnings),
+        notes=(*notes_on_dates(dates), *(note for each in coded.values() for note in each.field.warnings)),
     )
 
 

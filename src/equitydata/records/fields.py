@@ -29,7 +29,7 @@ from equitydata.records.coding import (
     normalise,
 )
 from equitydata.records.columns import as_text, date_key, distinct
-from equitydata.records.dates import parse_dates
+from equitydata.records.dates import date_notes, parse_dates
 from equitydata.records.engine import Engine
 from equitydata.records.extract import Extract
 from equitydata.records.lookups import Frame, smallest_type
@@ -354,6 +354,13 @@ def parsed_dates(extract: Extract, service: Service, engine: Engine) -> dict[str
             # The text as it stands in the extract, which is what is looked up.
             found[name] = (column, parsed.assign(value=raw["value"].to_numpy()))
     return found
+
+
+def notes_on_dates(dates: Mapping[str, tuple[str, pd.DataFrame]]) -> list[str]:
+    """What a reader should know of how the dates of each column were read."""
+    return [
+        f"Dates of '{column}': {note}." for column, parsed in dates.values() for note in date_notes(parsed)
+    ]
 
 
 def find_reference_date(service: Service, contact_dates: tuple[str, pd.DataFrame] | None) -> date | None:

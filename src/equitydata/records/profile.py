@@ -35,6 +35,8 @@ MOST_UNMATCHED = 12
 CODED_KINDS = ("coded", "flag")
 # The area that a service serves is only guessed where so many of its records live there.
 MOST_LIVE = 0.25
+# A column with more records to each value, on average, tells kinds of people apart and not people.
+MOST_RECORDS_EACH = 200
 # Kinds of direct identifiers that nobody should group people by.
 NAMES_OF_PEOPLE = frozenset({"name", "address", "postcode", "phone", "e-mail", "date of birth"})
 
@@ -142,15 +144,23 @@ def _best_column(columns: Sequence[str], hints: Sequence[str]) -> str:
 
 
 def _tells_people_apart(extract: Extract, engine: Engine, column: str) -> bool:
-    """Whether the name of a column promises a number or pseudonym, and no name or address of a person."""
-    return not set(kinds_by_header(column)) & NAMES_OF_PEOPLE
+    """Whether a column may hold numbers or pseudonyms: no names or addresses, and enough of them."""
+    if set(kinds_by_header(column)) & NAMES_OF_PEOPLE:
+        return False
+    rows, values = _rows_and_values(extract, engine, column)
+    return values > 1 and rows <= MOST_RECORDS_EACH * values
 
 
 def _is_unique(extract: Extract, engine: Engine, column: str) -> bool:
     """Whether no two rows share a value of the column."""
+    rows, values = _rows_and_values(extract, engine, column)
+    return rows == values
+
+
+def _rows_and_values(extract: Extract, engine: Engine, column: str) -> tuple[int, int]:
     counted = extract.table.aggregate(rows=extract.table.count(), values=extract.table[column].nunique())
     found = engine.to_frame(counted).iloc[0]
-    return bool(found["rows"] == found["values"])
+    return int(found["rows"]), int(found["values"])
 
 
 # ---------------------------------------------------------------- characteristics

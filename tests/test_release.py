@@ -1,0 +1,433 @@
+"""Release: what is hidden, what is rounded, and what neither the tables nor their sums may give away."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equitydata.errors import ConfigError
+from equitydata.release import ADDS_UP, FEW, release, release_table, round_count, round_counts
+from equitydata.result import HIDDEN, MATURITY_TABLES
+from equitydata.rulebook import DisclosureRule, disclosure_rule, disclosure_rules
+from equitydata.tables import SPECS, with_shares
+from tables_helper import analysed, table
+
+NHS = disclosure_rule("nhs")
+RULES = list(disclosure_rules().values())
+STRICT = [rule for rule in RULES if rule.hide_up_to]
+COUNTED = [spec for spec in SPECS.values() if spec.counts]
+every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+strict_rule = pytest.mark.parametrize("rule", STRICT, ids=lambda rule: rule.name)
+
+
+def framed(name, frame):
+    """A table of that name with the columns of its specification; shares filled in."""
+    spec = SPECS[name]
+    frame = frame.reindex(columns=list(spec.columns))
+    for share in spec.shares:
+        frame = with_shares(frame, confidence=0.95, share=share)
+    return frame
+
+
+def released(name, text, rule=NHS, **more):
+    frame = table(text) if isinstance(text, str) else text
+    return release_table(framed(name, frame.assign(**more)), SPECS[name], rule, confidence=0.95)
+
+
+def shares(*pairs, **more):
+    """Completeness rows of (numerator, denominator)."""
+    frame = pd.DataFrame(pairs, columns=["numerator", "denominator"]).assign(unit="people", **more)
+    return released("completeness", frame)
+
+
+def shown(frame, *columns):
+    """Rows of numbers as whole numbers, with None where hidden."""
+    return [
+        tuple(None if pd.isna(cell) else int(cell) for cell in row)
+        for row in frame[list(columns)].to_numpy(float)
+    ]
+
+
+# ---------------------------------------------------------------- one row
+
+
+def test_a_small_count_hides_all_that_rests_on_it():
+    found = shares((7, 900), (8, 900))
+    assert found[HIDDEN].tolist() == [True, False]
+    numbers = ["numerator", "denominator", "value", "lower", "upper"]
+    assert found.loc[0, numbers].isna().all()
+    assert found.loc[1, numbers].notna().all()
+
+
+def test_a_small_complement_hides_the_row_too():
+    found = shares((993, 1000), (992, 1000))
+    assert found[HIDDEN].tolist() == [True, False]
+    assert shown(found, "numerator", "denominator") == [(None, None), (990, 1000)]
+
+
+def test_a_small_whole_hides_its_parts_the_zero_included():
+    assert shares((0, 6), (6, 6))[HIDDEN].all()
+
+
+def test_zero_stays_zero_and_everyone_stays_everyone():
+    found = shares((0, 900), (900, 900))
+    assert shown(found, "numerator", "denominator") == [(0, 900), (900, 900)]
+    assert found["value"].tolist() == [0.0, 1.0] and not found[HIDDEN].any()
+
+
+def test_shares_and_limits_are_worked_out_from_what_is_shown():
+    found = shares((333, 1001))
+    assert shown(found, "numerator", "denominator") == [(335, 1000)]
+    assert found["value"].item() == 0.335
+    of_true_counts = with_shares(pd.DataFrame({"numerator": [333], "denominator": [1001]}), confidence=0.95)
+    of_shown_counts = with_shares(pd.DataFrame({"numerator": [335], "denominator": [1000]}), confidence=0.95)
+    for limit in ("lower", "upper"):
+        assert found[limit].item() == of_shown_counts[limit].item() != of_true_counts[limit].item()
+
+
+def test_what_was_worked_out_from_a_hidden_count_is_hidden_with_it():
+    found = released(
+        "breakdown",
+        """
+        group | numerator | denominator | flagged
+        North | 5         | 900         | true
+        South | 50        | 900         | true
+        East  | 450       | 900         | false
+        """,
+    )
+    assert found["flagged"].tolist() == [None, True, False]
+
+
+def test_a_missing_count_is_neither_hidden_nor_nought():
+    found = released(
+        "categories",
+        """
+        characteristic | level    | category | collected | numerator | denominator
+        ethnicity      | detailed | Indian   | true      | 900       | 900
+        ethnicity      | detailed | Roma     | false     |           | 900
+        """,
+    )
+    assert found[HIDDEN].tolist() == [False, False]
+    assert shown(found, "numerator") == [(900,), (None,)]
+
+
+def test_tables_without_counts_pass_unchanged():
+    identifiers = analysed().table("identifiers")
+    areas = analysed().maturity.areas
+    for name, frame in (("identifiers", identifiers), ("areas", areas)):
+        found = release_table(frame, SPECS[name], NHS, confidence=0.95)
+        pd.testing.assert_frame_equal(found, frame)
+        assert found is not frame and HIDDEN not in found
+
+
+# ---------------------------------------------------------------- rounding
+
+
+def test_halves_are_rounded_up():
+    tens = DisclosureRule("tens", "", hide_up_to=4, round_to=10, source="")
+    counts = pd.Series([0, 5, 14, 15, 24, 25, 26])
+    assert round_counts(counts, tens).tolist() == [0, 10, 10, 20, 20, 30, 30]
+    assert [round_count(number, tens) for number in (0, 4, 5, 15, None)] == [0, None, 10, 20, None]
+
+
+@pytest.mark.parametrize(("count", "wanted"), [(8, 10), (12, 10), (13, 15), (17, 15), (18, 20)])
+def test_counts_are_rounded_to_the_nearest_five(count, wanted):
+    assert round_counts(pd.Series([count, None]), NHS).tolist()[0] == wanted
+    assert round_count(count, NHS) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden", "first_shown"),
+    [("nhs", 7, 10), ("under-5", 4, 5), ("threshold-10", 9, 10), ("none", 0, 1)],
+)
+def test_each_rule_hides_up_to_its_limit(name, hidden, first_shown):
+    rule = disclosure_rule(name)
+    counts = pd.DataFrame({"people": range(13), "site": "North"})
+    found = released("needs", counts, rule)
+    assert found.loc[found[HIDDEN], "people"].isna().all()
+    assert found.index[found[HIDDEN]].tolist() == list(range(1, hidden + 1))
+    assert found["people"][hidden + 1] == first_shown and found["people"][0] == 0
+
+
+@pytest.mark.parametrize("spec", COUNTED, ids=lambda spec: spec.name)
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_no_released_count_is_small_or_unrounded_and_hidden_rows_are_blank(spec, data):
+    rule = data.draw(st.sampled_from(STRICT))
+    size = data.draw(st.integers(1, 6))
+    numbers = st.integers(0, 40) | st.integers(0, 100_000)
+    frame = pd.DataFrame(dict.fromkeys(spec.columns, "a"), index=range(size))
+    for column in spec.counts:
+        frame[column] = data.draw(st.lists(numbers, min_size=size, max_size=size))
+    for share in spec.shares:
+        frame[share.denominator] = frame[share.denominator] + frame[share.numerator]
+    found = release_table(frame, spec, rule, confidence=0.95)
+    for column in spec.counts:
+        kept = found.loc[~found[HIDDEN], column]
+        assert ((kept == 0) | (kept > rule.hide_up_to)).all() and (kept % rule.round_to == 0).all()
+    guarded = [*spec.counts, *spec.derived, *(c for s in spec.shares for c in (s.value, s.lower, s.upper))]
+    assert found.loc[found[HIDDEN], guarded].isna().all(axis=None)
+    if not spec.text:
+        assert len(found) == len(frame)
+        for share in spec.shares:
+            complement = frame[share.denominator] - frame[share.numerator]
+            small = complement.between(1, rule.hide_up_to) | frame[share.numerator].between(
+                1, rule.hide_up_to
+            )
+            assert found.loc[small, HIDDEN].all()
+
+
+# ---------------------------------------------------------------- places
+
+
+@pytest.mark.parametrize("name", ["figures", "criteria"])
+def test_a_number_of_points_of_care_is_neither_hidden_nor_rounded(name):
+    found = released(
+        name,
+        """
+        unit           | numerator | denominator
+        points of care | 2         | 5
+        people         | 2         | 5
+        known values   | 2         | 800
+        points of care | 11        | 13
+        """,
+    )
+    assert found[HIDDEN].tolist() == [False, True, True, False]
+    assert shown(found, "numerator", "denominator") == [(2, 5), (None, None), (None, None), (11, 13)]
+    assert found["value"].tolist()[0] == 0.4
+
+
+def test_a_point_of_care_that_is_still_needed_is_told():
+    found = released(
+        "next_steps",
+        """
+        criterion_id | unit           | needed
+        S-QUAN-F3    | points of care | 1
+        S-QUAN-F1    | people         | 1
+        S-QUAN-F8    |                |
+        """,
+    )
+    assert shown(found, "needed") == [(1,), (None,), (None,)]
+    assert found[HIDDEN].tolist() == [False, True, False]
+
+
+# ---------------------------------------------------------------- sums
+
+
+def statuses(*people, characteristic="ethnicity"):
+    names = [f"status {number}" for number in range(len(people))]
+    frame = pd.DataFrame({"characteristic": characteristic, "status": names, "people": people})
+    return frame.assign(records=frame["people"] * 100, records_carried_back=frame["people"] * 100)
+
+
+def hidden_people(frame, rule=NHS):
+    found = released("statuses", frame, rule)
+    return sorted(frame.loc[found[HIDDEN].to_numpy(), "people"])
+
+
+def test_a_hidden_count_does_not_stand_alone_in_its_sum():
+    # 982 people in all: with the rest shown, the 5 would be what is left.
+    assert hidden_people(statuses(900, 5, 62, 15, 0)) == [5, 15]
+
+
+def test_hidden_counts_whose_sum_is_small_do_not_stand_alone_either():
+    assert hidden_people(statuses(900, 2, 62, 3, 15)) == [2, 3, 15]
+    assert hidden_people(statuses(900, 3, 62, 5, 15)) == [3, 5]
+
+
+def test_where_nothing_is_small_nothing_more_is_hidden():
+    assert hidden_people(statuses(900, 8, 62, 15, 0)) == []
+
+
+def test_where_no_other_count_is_left_nothing_more_can_be_hidden():
+    assert hidden_people(statuses(5, 0, 0)) == [5]
+    assert hidden_people(statuses(5, 900, 0)) == [5, 900]
+
+
+def test_each_characteristic_is_a_sum_of_its_own():
+    both = pd.concat(
+        [statuses(900, 5, 62), statuses(800, 12, 9, characteristic="language")], ignore_index=True
+    )
+    assert hidden_people(both) == [5, 62]
+
+
+def test_records_are_protected_as_people_are():
+    # Two rows are hidden for their people; in the records one of them holds nothing, so the other stood alone.
+    frame = pd.DataFrame(
+        {
+            "characteristic": "ethnicity",
+            "status": list("abcd"),
+            "people": [4, 6, 800, 90],
+            "records": [6, 0, 2000, 300],
+            "records_carried_back": [600, 700, 2000, 300],
+        }
+    )
+    found = released("statuses", frame)
+    assert found[HIDDEN].tolist() == [True, True, False, True]
+
+
+def test_each_level_of_the_categories_is_a_sum_of_its_own():
+    found = released(
+        "categories",
+        """
+        characteristic | level    | category    | numerator | denominator
+        ethnicity      | detailed | Indian      | 60        | 980
+        ethnicity      | detailed | Bangladeshi | 3         | 980
+        ethnicity      | detailed | British     | 900       | 980
+        ethnicity      | detailed | Irish       | 17        | 980
+        ethnicity      | detailed | Roma        |           | 980
+        ethnicity      | detailed | Chinese     | 0         | 980
+        ethnicity      | group    | Asian       | 63        | 980
+        ethnicity      | group    | White       | 917       | 980
+        """,
+    )
+    assert found.loc[found[HIDDEN], "category"].tolist() == ["Bangladeshi", "Irish"]
+
+
+@pytest.mark.parametrize("name", ADDS_UP)
+@given(
+    counts=st.lists(st.integers(0, 12) | st.integers(0, 5000), min_size=1, max_size=8),
+    rule=st.sampled_from(RULES),
+)
+@settings(max_examples=40, deadline=None)
+def test_what_is_hidden_in_a_sum_is_never_one_count_nor_a_small_sum(name, counts, rule):
+    frame = pd.DataFrame(
+        {"characteristic": "ethnicity", "level": "detailed", "denominator": sum(counts)},
+        index=range(len(counts)),
+    )
+    _, columns = ADDS_UP[name]
+    frame = frame.assign(**dict.fromkeys(columns, counts), status="known")
+    found = released(name, frame, rule)
+    nonzero = np.array(counts) > 0
+    hidden = found[HIDDEN].to_numpy() & nonzero
+    if hidden.any() and not hidden[nonzero].all():
+        assert hidden.sum() >= 2 and np.array(counts)[hidden].sum() > rule.hide_up_to
+
+
+# ---------------------------------------------------------------- recorded text
+
+
+def codes(*rows):
+    frame = pd.DataFrame(rows, columns=["characteristic", "value", "records", "status", "suggestion"])
+    return released("codes", frame.assign(category="x", code_list="y", matched_by="z", detail="d"))
+
+
+def test_text_that_few_records_hold_is_kept_back_and_its_records_counted_together():
+    found = codes(
+        ("ethnicity", "A", 900, "known", ""),
+        ("ethnicity", "told us in confidence", 7, "invalid", "Sikh"),
+        ("ethnicity", "mother of P. Example", 6, "invalid", ""),
+        ("ethnicity", "??", 8, "invalid", ""),
+        ("language", "said at 14 High Street", 9 - 4, "invalid", ""),
+    )
+    assert found["value"].tolist() == ["A", "??", FEW, FEW]
+    assert shown(found, "records") == [(900,), (10,), (15,), (None,)]
+    assert found[HIDDEN].tolist() == [False, False, False, True]
+    assert found["suggestion"].tolist() == ["", "", "", ""]
+    assert found.loc[2, ["characteristic", "status", "category", "code_list", "matched_by"]].tolist() == [
+        "ethnicity",
+        "invalid",
+        "",
+        "",
+        "",
+    ]
+
+
+def test_text_is_merged_within_a_status_alone():
+    found = codes(("ethnicity", "a", 5, "invalid", ""), ("ethnicity", "b", 5, "known", ""))
+    assert found["status"].tolist() == ["invalid", "known"] and found[HIDDEN].all()
+
+
+def test_text_that_many_records_hold_is_shown():
+    found = codes(("ethnicity", "A", 900, "known", ""), ("ethnicity", "??", 8, "invalid", "Any other"))
+    assert found["value"].tolist() == ["A", "??"] and found["suggestion"].tolist() == ["", "Any other"]
+
+
+# ---------------------------------------------------------------- a whole result
+
+
+def frames(result):
+    return {name: result.table(name) for name in (*result.tables, *MATURITY_TABLES)}
+
+
+@strict_rule
+def test_no_table_of_a_result_holds_a_small_or_unrounded_count(rule):
+    found = release(analysed(), rule.name)
+    some = 0
+    for name, frame in frames(found).items():
+        spec = SPECS[name]
+        people = (
+            ~frame["unit"].eq("points of care") if "unit" in frame else pd.Series(True, index=frame.index)
+        )
+        for column in spec.counts:
+            kept = pd.to_numeric(frame.loc[people, column]).dropna()
+            some += len(kept)
+            assert ((kept == 0) | (kept > rule.hide_up_to)).all() and (kept % rule.round_to == 0).all()
+        if spec.counts:
+            assert found.hidden_cells[name] == frame[HIDDEN].sum()
+            assert frame.loc[frame[HIDDEN], list(spec.counts)].isna().all(axis=None)
+    assert some > 500 and sum(found.hidden_cells.values()) > 20
+
+
+@strict_rule
+def test_rows_are_hidden_and_never_dropped(rule):
+    true, found = frames(analysed()), frames(release(analysed(), rule.name))
+    assert {name: len(frame) for name, frame in true.items() if name != "codes"} == {
+        name: len(frame) for name, frame in found.items() if name != "codes"
+    }
+
+
+def test_without_a_rule_nothing_is_hidden_or_rounded():
+    true, found = analysed(), release(analysed(), "none")
+    assert found.disclosure == "none" and set(found.hidden_cells.values()) == {0}
+    for name, frame in frames(found).items():
+        plain = frame.drop(columns=HIDDEN, errors="ignore")
+        pd.testing.assert_frame_equal(plain, true.table(name), check_dtype=False)
+    assert found.about == true.about
+
+
+@every_rule
+def test_a_released_result_is_released_once(rule):
+    once = release(analysed(), rule.name)
+    assert release(once) is once
+    assert release(once, "nhs") is once
+
+
+def test_the_rule_of_the_service_holds_where_none_is_named():
+    assert release(analysed()).disclosure == "nhs"
+    choices = {**analysed().choices, "disclosure": replace(analysed().choices["disclosure"], value="under-5")}
+    assert release(replace(analysed(), choices=choices)).disclosure == "under-5"
+
+
+def test_a_rule_that_does_not_exist_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match="under-5"):
+        release(analysed(), "under5")
+
+
+def test_the_number_of_people_is_rounded_and_a_small_one_hidden():
+    def people(number):
+        return release(replace(analysed(), about=replace(analysed().about, people=number))).about.people
+
+    assert [people(number) for number in (0, 3, 7, 8, 1002, None)] == [0, None, None, 10, 1000, None]
+
+
+def test_outcomes_and_tiers_rest_on_true_counts():
+    true, found = analysed().maturity, release(analysed(), "threshold-10").maturity
+    for name in ("level", "tier", "tier_measured", "tier_other_reading", "matrix_tier"):
+        assert getattr(found, name) == getattr(true, name)
+    pd.testing.assert_series_equal(found.criteria["outcome"], true.criteria["outcome"])
+    pd.testing.assert_frame_equal(found.areas, true.areas)
+
+
+def test_the_true_result_is_never_changed():
+    before = analysed().to_json()
+    release(analysed(), "threshold-10")
+    assert analysed().to_json() == before and analysed().disclosure == ""
+
+
+@pytest.mark.filterwarnings("error::FutureWarning", "error::DeprecationWarning:equitydata")
+def test_releasing_raises_no_warning():
+    release(analysed())
