@@ -197,10 +197,12 @@ def test_lines_of_the_screen_are_short_enough_to_read(demo):
 
 
 def test_no_word_is_said_twice_and_no_sentence_is_left_open(demo):
-    words = demo[0].out.split()
-    assert [a for a, b in pairwise(words) if a == b and a.isalpha()] == []
-    assert "values need an" not in demo[0].out
-    assert ". ." not in demo[0].out and ".." not in demo[0].out.replace("...", "")
+    out = demo[0].out
+    said = out[out.index("What would lift the data domain") : out.index("Small numbers")]
+    words = said.split()
+    assert [a for a, b in pairwise(words) if a == b] == []
+    assert "values need an" not in said
+    assert ". ." not in said and ".." not in said.replace("...", "")
 
 
 def test_the_demos_own_folder_is_replaced_and_a_real_report_is_not(clinic):
@@ -244,6 +246,19 @@ def test_init_never_replaces_a_service_file_unasked(clinic):
     refused(run("init", "contacts.csv"), 4, "service.toml", "exists already", "--force")
     assert (clinic / "service.toml").read_text(encoding="utf-8") == SERVICE
     assert run("init", "contacts.csv", "--force").code == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="NOT TESTED: only there files have such rights")
+def test_a_service_file_can_be_read_by_whom_new_files_can_be_read(clinic):
+    assert run("init", "contacts.csv", "--out", "drafted.toml").code == 0
+    (clinic / "plain.toml").write_text("")
+    assert (clinic / "drafted.toml").stat().st_mode == (clinic / "plain.toml").stat().st_mode
+    assert {each.name for each in clinic.iterdir()} == {
+        "contacts.csv",
+        "service.toml",
+        "drafted.toml",
+        "plain.toml",
+    }
 
 
 def test_init_gives_json(clinic):
@@ -465,6 +480,7 @@ def test_too_little_memory_is_told_as_such(clinic):
         refused(run("audit", "service.toml"), 3, "not enough memory", "--memory-limit")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="NOT TESTED: it needs a shell with pipes")
 def test_output_that_nobody_reads_on_ends_quietly():
     program = f"{sys.executable} -m equitydata criteria | head -c 60"
     done = subprocess.run(["bash", "-c", program], capture_output=True, encoding="utf-8", timeout=60)
@@ -874,20 +890,7 @@ def test_a_next_step_is_a_sentence(row, words):
 # ---------------------------------------------------------------- identifiers
 
 
-@pytest.mark.parametrize(
-    "duplicates",
-    [
-        "drop",
-        pytest.param(
-            "keep",
-            marks=pytest.mark.xfail(
-                raises=AssertionError,
-                strict=True,
-                reason="only mapped columns are read, so identifiers in the others are not seen and S-QUAN-A4 is met",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("duplicates", ["drop", "keep"])
 def test_identifiers_are_found_in_columns_that_nothing_uses(duplicates, clinic):
     frame = contacts().assign(email=[f"person{n}@{CANARY}.example" for n in range(ROWS)])
     frame.to_csv(clinic / "contacts.csv", index=False)

@@ -325,7 +325,14 @@ def episodes(rows, column, meaning, day):
     ]
 
 
-@pytest.fixture(scope="module", params=HOSPITAL)
+NO_VALUE_KNOWN = pytest.mark.xfail(
+    raises=TypeError,
+    strict=True,
+    reason="quality.single_value_flags compares text with numbers where no value of a field is known",
+)
+
+
+@pytest.fixture(scope="module", params=["admitted", pytest.param("emergency", marks=NO_VALUE_KNOWN)])
 def hospital(request, tmp_path_factory):
     name, day, age = HOSPITAL[request.param]
     path = source_file("hes-artificial", name)

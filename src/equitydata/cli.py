@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -524,15 +523,13 @@ def _relative(extract: str, out: Path) -> str:
 
 def _write_text(path: Path, text: str) -> None:
     """Write whole or not at all."""
-    fresh = None
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            fresh = Path(file.name)
+        with fresh.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
         fresh.replace(path)
     except OSError as error:
-        if fresh is not None:
-            fresh.unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise OutputError(
             f"Cannot be written ({error.strerror}).",
             where=str(path),

@@ -111,7 +111,7 @@ def _print_completeness(released: EquityResult) -> None:
         for value, hidden in zip(here["value"], _hidden(here), strict=True)
     ]
     wide = here.assign(words=words).pivot(index="label", columns="measure", values="words")
-    wide = wide.reindex(index=here["label"].unique(), columns=list(shown)).fillna("")
+    wide = wide.reindex(index=here["label"].unique(), columns=list(shown)).astype("object").fillna("")
     print(f"\n{'Share of people':<34}{'populated':>11}{'known':>9}{'known or declined':>20}")
     for label, row in wide.iterrows():
         print(f"{str(label)[:33]:<34}{row['populated']:>11}{row['known']:>9}{row['known_or_declined']:>20}")
