@@ -47,7 +47,9 @@ def chosen(rows, column, meaning, *, source=None, override=False, self_first=Tru
     if override and len(ever) == 2:
         for residual, group in ever:
             other, other_group = next(pair for pair in ever if pair[0] != residual)
-            if residual == "Any other" or (residual in RESIDUAL and other not in RESIDUAL and group == other_group):
+            if residual == "Any other" or (
+                residual in RESIDUAL and other not in RESIDUAL and group == other_group
+            ):
                 instead = other
     if instead is not None:
         if top != {instead}:

@@ -14,12 +14,17 @@ CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "wilson.c
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['numerator']}/{case['denominator']}")
 def test_wilson_gives_the_published_limits(case):
-    lower, upper = wilson([int(case["numerator"])], [int(case["denominator"])], confidence=float(case["confidence"]))
+    lower, upper = wilson(
+        [int(case["numerator"])], [int(case["denominator"])], confidence=float(case["confidence"])
+    )
     assert lower[0] == pytest.approx(float(case["lower"]), abs=6e-5), case["source"]
     assert upper[0] == pytest.approx(float(case["upper"]), abs=6e-5), case["source"]
 
 
-@given(st.integers(1, 10**7).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.sampled_from([0.8, 0.95, 0.998]))
+COUNTS = st.integers(1, 10**7).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(COUNTS, st.sampled_from([0.8, 0.95, 0.998]))
 def test_wilson_equals_the_independent_implementation(counts, confidence):
     numerator, denominator = counts
     lower, upper = wilson([numerator], [denominator], confidence=confidence)

@@ -9,19 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata import reference
+from equitydata.criteria import Measured, decisive_share
 from equitydata.errors import ConfigError
-from equitydata.maturity import (
-    DATA_AREAS,
-    Measured,
-    area_tier,
-    decisive_share,
-    measured_tier,
-    overall_tier,
-    rate_maturity,
-    shortfall,
-    worst_places,
-)
+from equitydata.maturity import DATA_AREAS, area_tier, measured_tier, overall_tier, rate_maturity
 from equitydata.model import TIERS
+from equitydata.next_steps import shortfall, worst_places
 from equitydata.rulebook import characteristics, criterion_checks, load_rulebook
 from equitydata.service import Attestation
 from equitydata.stats.intervals import wilson

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.errors import ConfigError
-from equitydata.release import ADDS_UP, FEW, release, release_table, round_count, round_counts
+from equitydata.release import ADDS_UP, FEW, release, release_table, release_words, round_count, round_counts
 from equitydata.result import HIDDEN, MATURITY_TABLES
 from equitydata.rulebook import DisclosureRule, disclosure_rule, disclosure_rules
 from equitydata.tables import SPECS, with_shares
@@ -431,3 +431,12 @@ def test_the_true_result_is_never_changed():
 @pytest.mark.filterwarnings("error::FutureWarning", "error::DeprecationWarning:equitydata")
 def test_releasing_raises_no_warning():
     release(analysed())
+
+
+def test_counts_in_notes_obey_the_rule():
+    rule = disclosure_rule("nhs")
+    assert release_words("A retired code in 3 records.", rule) == "A retired code in few records."
+    assert release_words("From lists: a (33,592 records), b (1 record).", rule) == (
+        "From lists: a (33,590 records), b (few records)."
+    )
+    assert release_words("In 3 records.", disclosure_rule("none")) == "In 3 records."

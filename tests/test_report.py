@@ -650,7 +650,7 @@ def test_the_manifest_says_how_the_report_was_made():
         ],
     }
     assert found["inputs"][0]["name"] == "contacts.csv" and found["inputs"][0]["header_line"] == 3
-    assert found["disclosure"]["hide_up_to"] == 7 and found["disclosure"]["hidden_rows"]["categories"] == 1
+    assert found["disclosure"]["hide_up_to"] == 7 and found["disclosure"]["hidden_rows"]["categories"] == 2
     assert [each["code_list"] for each in found["code_lists"]] == ["nhs-ethnic-category-2001"]
     assert {"name": "ethnic_group", "reference_date": "2021-03-21"}.items() <= found["reference_tables"][
         0

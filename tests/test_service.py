@@ -42,8 +42,8 @@ def test_a_good_file_is_read(tmp_path):
         (("[characteristics.ethnicity]", "[characteristics.ethnicty]"), "Did you mean 'ethnicity'?", 10),
         (('column = "ethnic"', 'colum = "ethnic"'), "Did you mean 'column'?", 11),
         (("[extract]", "[extrakt]"), "Did you mean 'extract'?", 6),
-        (('name = "Clinic"', 'name = Clinic'), "Not valid TOML", 3),
-        (('name = "Clinic"', 'name = 7'), "service.name", 3),
+        (('name = "Clinic"', "name = Clinic"), "Not valid TOML", 3),
+        (('name = "Clinic"', "name = 7"), "service.name", 3),
     ],
 )
 def test_a_fault_is_told_with_its_line_and_the_mend(tmp_path, change, says, line):

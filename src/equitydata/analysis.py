@@ -17,8 +17,9 @@ import pandas as pd
 from equitydata import reference
 from equitydata.audit import audit_tables, residual_share
 from equitydata.counts import count_all, smallest_group
+from equitydata.criteria import Measured
 from equitydata.errors import ConfigError
-from equitydata.maturity import Measured, rate_maturity
+from equitydata.maturity import rate_maturity
 from equitydata.model import Intake
 from equitydata.records.coded import CodedRecords, code_records
 from equitydata.records.columns import mapped_columns

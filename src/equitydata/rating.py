@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
-from equitydata.maturity import MET, NOT_APPLICABLE, NOT_ASSESSED, NOT_MET
+from equitydata.criteria import MET, NOT_APPLICABLE, NOT_ASSESSED, NOT_MET
 from equitydata.result import HIDDEN, EquityResult, plain
 from equitydata.rulebook import disclosure_rule
 from equitydata.tables import SPECS

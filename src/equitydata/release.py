@@ -19,6 +19,7 @@ is met or missed by a hair says on which side of it a rounded share lies. `none`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -62,6 +63,7 @@ def release(result: EquityResult, rule: str | None = None) -> EquityResult:
         maturity=replace(
             result.maturity, criteria=own["criteria"], areas=own["areas"], next_steps=own["next_steps"]
         ),
+        notes=tuple(release_words(note, chosen) for note in result.notes),
         disclosure=chosen.name,
         hidden_cells={name: int(frame[HIDDEN].sum()) for name, frame in every.items() if HIDDEN in frame},
     )
@@ -114,6 +116,19 @@ def _not_alone(counts: pd.Series, hidden: pd.Series, rule: DisclosureRule) -> pd
             break
         hidden = hidden | (hidden.index == shown.idxmin())
     return hidden
+
+
+def release_words(words: str, rule: DisclosureRule) -> str:
+    """A sentence whose counts of records obey the rule: "(12 records)" is rounded, "(3 records)" is "few"."""
+
+    def shown(count: re.Match[str]) -> str:
+        rounded = round_count(int(count[1].replace(",", "")), rule)
+        return "few records" if rounded is None else f"{rounded:,} records"
+
+    return _COUNTED_RECORDS.sub(shown, words) if rule.hide_up_to else words
+
+
+_COUNTED_RECORDS = re.compile(r"\b(\d[\d,]*) records?\b")
 
 
 def small_rows(frame: pd.DataFrame, spec: TableSpec, rule: DisclosureRule) -> pd.Series:

@@ -15,6 +15,7 @@ import pandas as pd
 from equitydata.records.coded import CodedRecords
 from equitydata.records.fields import KNOWN_RANK, SOURCE_KINDS, STATUS_RANKS, CodedField
 from equitydata.records.persons import NOT_APPLICABLE_RANK, People
+from equitydata.rulebook import characteristics
 
 DECLINED_RANK = STATUS_RANKS.index("declined")
 JOINT = "joint"
@@ -333,8 +334,8 @@ def count_small_groups(people: People, names: Iterable[str], at_least: int) -> t
 
 
 def core_pair(coded: CodedRecords) -> tuple[str, str] | None:
-    """The two fields of the joint rule where both are mapped."""
-    core = [name for name, field in coded.fields.items() if field.characteristic.core]
+    """The two fields of the joint rule, ethnicity first, where both are mapped."""
+    core = [name for name, kind in characteristics().items() if kind.core and name in coded.fields]
     return (core[0], core[1]) if len(core) == 2 else None
 
 
