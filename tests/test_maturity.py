@@ -562,7 +562,8 @@ def test_the_tier_from_measures_alone_says_how_far_the_data_would_carry():
     found = rate({"religion_known": (1, 1000)}, attestations=given)
     assert tier(found, "QUAN", "tier_measured") == FUNDAMENTAL
     assert tier(found, "QUAL", "tier_measured") == "Nothing measured"
-    assert found.tier_measured == "Nothing measured"
+    # Areas in which nothing was measured are left out of it.
+    assert found.tier_measured == FUNDAMENTAL
     # A measured criterion that was attested counts as not assessed there.
     attested_instead = rate({"core_self_reported": None}, attestations=given | {"S-QUAN-F4": attested()})
     assert tier(attested_instead, "QUAN") == INTERMEDIATE
@@ -584,7 +585,8 @@ def test_the_tier_under_the_other_reading_of_declined_answers():
         ("median", [WORKING, WORKING, ADVANCED], WORKING),
         ("median", [FUNDAMENTAL, INTERMEDIATE], FUNDAMENTAL),
         ("profile", [ADVANCED, ADVANCED], "Profile only"),
-        ("lowest", [ADVANCED, "Nothing measured"], "Nothing measured"),
+        ("lowest", [ADVANCED, "Nothing measured"], ADVANCED),
+        ("lowest", ["Nothing measured", "Nothing measured"], "Nothing measured"),
         ("median", [ADVANCED, ADVANCED, "Nothing measured"], ADVANCED),
         ("lowest", [], WORKING),
     ],
