@@ -780,3 +780,12 @@ def test_united_states_encounters_are_not_read_as_ons_categories() -> None:
     bands = code_ages(counted("diabetes-130/diabetic_data.csv.gz", "age")).table
     assert set(bands["status"]) == {"known"}
     assert (bands["upper"] - bands["lower"]).eq(9).all()
+
+
+def test_na_is_a_code_where_other_letters_carry_the_same_local_letter_and_no_answer_elsewhere():
+    local = pd.DataFrame({"value": ["AA", "CA", "HA", "NA", "A"], "records": [9, 9, 9, 9, 90]})
+    coded = code_values(local, "ethnicity", code_list="nhs-ethnic-category-2001").table.set_index("value")
+    assert (coded.loc["NA", "status"], coded.loc["NA", "category"]) == ("known", "Black African")
+    exported = pd.DataFrame({"value": ["A", "C", "NA"], "records": [90, 9, 9]})
+    coded = code_values(exported, "ethnicity", code_list="nhs-ethnic-category-2001").table.set_index("value")
+    assert coded.loc["NA", "status"] == "missing"

@@ -325,17 +325,7 @@ def episodes(rows, column, meaning, day):
     ]
 
 
-EMERGENCY = pytest.param(
-    "emergency",
-    marks=pytest.mark.xfail(
-        raises=TypeError,
-        strict=True,
-        reason="quality.single_value_flags compares text with numbers where no value of a field is known",
-    ),
-)
-
-
-@pytest.fixture(scope="module", params=["admitted", EMERGENCY])
+@pytest.fixture(scope="module", params=["admitted", "emergency"])
 def hospital(request, tmp_path_factory):
     name, day, age = HOSPITAL[request.param]
     path = source_file("hes-artificial", name)
@@ -393,7 +383,7 @@ def test_letters_and_digits_of_two_code_sets_are_both_read_and_said(hospital):
     assert "mixed code lists" in set(result.flags["flag"])
 
 
-@pytest.mark.parametrize("hospital", [EMERGENCY], indirect=True)
+@pytest.mark.parametrize("hospital", ["emergency"], indirect=True)
 def test_a_code_for_not_known_in_every_row_is_no_one_known(hospital):
     _, rows, result, _, _ = hospital
     assert Counter(row["ETHNOS"] for row in rows) == {"X": 1000}
@@ -549,11 +539,6 @@ def test_without_dates_nothing_can_be_an_independent_recording(diabetes_mapped):
     assert {measure: found[measure] for measure in plain} == plain
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    strict=True,
-    reason="carry_back is a difference of two sums, from which the records of people in conflict are taken away",
-)
 def test_records_carried_back_are_those_whose_person_is_known_from_another(diabetes_mapped):
     rows, result = diabetes_mapped
     table = result.table("steps").set_index(["characteristic", "step"])["changed"]

@@ -84,17 +84,7 @@ def _steps(counts: Counts, labels: Mapping[str, str]) -> pd.DataFrame:
         "overridden": "People whose 'any other' category gave way to a specific one",
         "conflict": "People whose best values contradict each other on the same day and source: not known",
     }
-    statuses = counts.statuses[counts.statuses["status"] == "known"]
-    carried = pd.DataFrame(
-        {
-            "characteristic": statuses["characteristic"],
-            "step": "carry_back",
-            "changed": statuses["records_carried_back"] - statuses["records"],
-            "unit": "records",
-        }
-    )
-    steps = counts.extras["steps"].rename(columns={"people": "changed"}).assign(unit="people")
-    table = pd.concat([frame for frame in (carried, steps) if len(frame)], ignore_index=True)
+    table = counts.extras["steps"]
     table = table.assign(label=table["characteristic"].map(labels), meaning=table["step"].map(meanings))
     order = {name: number for number, name in enumerate(labels)}
     table = table.sort_values("characteristic", key=lambda names: names.map(order), kind="stable")

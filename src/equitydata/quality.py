@@ -162,9 +162,12 @@ def single_value_flags(
     for name, counted in places.items():
         known = counted[counted["status"] == "known"]
         shares = known.groupby(["place", "category"])["records"].sum().reset_index()
+        if shares.empty:
+            continue
         shares["total"] = shares.groupby("place")["records"].transform("sum")
         shares["share"] = shares["records"] / shares["total"]
-        shares["expected"] = shares["category"].map(resident_shares.get(name, pd.Series(dtype=float)))
+        expected = shares["category"].map(resident_shares.get(name, pd.Series(dtype=float)))
+        shares["expected"] = pd.to_numeric(expected, errors="coerce")
         # A category that the Census does not know has no expected share, and raises nothing.
         high = shares[
             (shares["share"] > rulebook.value("single_value_share"))

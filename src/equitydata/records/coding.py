@@ -33,6 +33,7 @@ from equitydata.records.matching import (
     Reading,
     answered,
     by_first_letter,
+    by_local_letter,
     close,
     describe_records,
     fill,
@@ -106,6 +107,8 @@ def code_values(
     else:
         primary, rivals = lists[0], []
         work = fill(work, look_up(work, primary), primary.name)
+    if primary is not None:
+        work = fill(work, by_local_letter(work, primary, empty), primary.name)
     work = fill_words(work, empty, "missing word", primary)
     if primary is not None:
         work = fill(work, by_first_letter(work, primary, named=code_list is not None), primary.name)

@@ -304,21 +304,25 @@ def count_place_categories(coded: CodedRecords, name: str, place: str) -> pd.Dat
 def count_steps(people: People) -> pd.DataFrame:
     """How many values each step of the person rule changed.
 
-    Returns characteristic, step, people.
+    Returns characteristic, step, changed, unit. carry_back counts the records without a known value whose
+    person has one; it is told for the core fields, whose known records are kept.
     """
-    counts = {}
-    for name in people.coded.fields:
+    counts, table = {}, people.table
+    for name, field in people.coded.fields.items():
+        if field.characteristic.core:
+            carried = (table["records"] - table[f"{name}_known"]).sum(
+                where=table[f"{name}_rank"] == KNOWN_RANK
+            )
+            counts[f"{name}|carry_back|records"] = carried
         for step in ("self_first", "overridden", "conflict"):
-            column = f"{name}_{step}"
-            if column in people.table.columns:
-                counts[f"{name}|{step}"] = people.table[column].sum()
+            if f"{name}_{step}" in table.columns:
+                counts[f"{name}|{step}|people"] = table[f"{name}_{step}"].sum()
     if not counts:
-        return pd.DataFrame(columns=["characteristic", "step", "people"])
-    values = people.coded.engine.to_frame(people.table.aggregate(**counts)).iloc[0].fillna(0).astype("int64")
+        return pd.DataFrame(columns=["characteristic", "step", "changed", "unit"])
+    values = people.coded.engine.to_frame(table.aggregate(**counts)).iloc[0].fillna(0).astype("int64")
     keys = [key.split("|") for key in values.index]
-    return pd.DataFrame(
-        {"characteristic": [k[0] for k in keys], "step": [k[1] for k in keys], "people": values.to_numpy()}
-    )
+    frame = pd.DataFrame(keys, columns=["characteristic", "step", "unit"])
+    return frame.assign(changed=values.to_numpy())
 
 
 def count_small_groups(people: People, names: Iterable[str], at_least: int) -> tuple[int, int]:

@@ -53,7 +53,9 @@ class Ledger:
         damage = {reason: rows for reason, rows in self._rows.items() if reason not in HARMLESS}
         if self.stop_at_damage and damage and (ended or sum(damage.values()) >= LINES_SHOWN):
             raise self._refusal(
-                "The file has damaged lines", damage, "Mend them, or set on_bad_rows = 'reject'."
+                "The file has damaged lines",
+                damage,
+                'Mend them, or set bad_rows = "reject" under [extract], which counts them and goes on.',
             )
         if ended and damage and not self.rows_used:
             raise self._refusal("Not one row can be used", damage, "Check the delimiter and the header row.")

@@ -21,6 +21,7 @@ from equitydata.rulebook import characteristic as read_characteristic
 COLUMNS = ["value", "records", "status", "category", "detail", "code_list", "matched_by", "suggestion"]
 # The national ethnic category field is two characters: the second is for local use (NHS Data Dictionary).
 TWO_CHARACTER_LISTS = frozenset({"nhs-ethnic-category-2001"})
+FEWEST_CARRIERS = 3
 # Words that headings and labels hold or leave out at will.
 _FILLERS = re.compile(r"\b(?:and|or|the|ethnic|ethnicity|groups?|backgrounds?)\b")
 _INVISIBLE = re.compile(r"[\u0300-\u036f\u200b-\u200f\u2060\ufeff\u00ad]")
@@ -315,6 +316,22 @@ def by_first_letter(work: pd.DataFrame, reading: Reading, *, named: bool) -> pd.
     if not named and plain < work.loc[lettered, "records"].sum():
         two &= ~lettered
     return only(found, two.astype(bool))
+
+
+def by_local_letter(work: pd.DataFrame, reading: Reading, empty: Mapping[str, Answer]) -> pd.DataFrame:
+    """Words for no answer that are codes here: "NA" is N where AA, CA and HA stand in the same column.
+
+    A local second letter is believed where three other national letters carry it too.
+    """
+    if reading.name not in TWO_CHARACTER_LISTS:
+        return answered(work["key"], {}, "code")
+    letters = {code: answer for code, answer in reading.codes.items() if re.fullmatch("[a-z]", code)}
+    first, second = work["key"].str.slice(0, 1), work["key"].str.slice(1)
+    two = work["key"].str.fullmatch("[a-z]{2}") & first.isin(list(letters)) & work["status"].eq("")
+    word = two & work["key"].isin(list(empty))
+    carriers = first[two & ~word].groupby(second[two & ~word]).nunique()
+    local = set(carriers.index[carriers >= FEWEST_CARRIERS])
+    return only(answered(first, letters, "code"), (word & second.isin(local)).astype(bool))
 
 
 def fill(work: pd.DataFrame, found: pd.DataFrame, code_list: str = "") -> pd.DataFrame:
