@@ -85,14 +85,20 @@ def plain_pandas(path: Path) -> int:
     contacts["contact_date"] = pd.to_datetime(contacts["contact_date"])
     contacts = contacts.sort_values("contact_date")
     people = contacts.groupby("patient_id").agg(
-        contacts=("site", "size"), site=("site", "last"), setting=("setting", "last"), age=("age", "last"),
-        lsoa=("lsoa", "last"), last=("contact_date", "max"),
+        contacts=("site", "size"),
+        site=("site", "last"),
+        setting=("setting", "last"),
+        age=("age", "last"),
+        lsoa=("lsoa", "last"),
+        last=("contact_date", "max"),
     )
     for column, codes in KNOWN.items():
         contacts[f"{column}_known"] = contacts[column].isin(codes)
         known = contacts[contacts[f"{column}_known"]]
         if column == "ethnic_category":
-            known = known.assign(own=known["ethnicity_source"] == "PATIENT").sort_values(["own", "contact_date"])
+            known = known.assign(own=known["ethnicity_source"] == "PATIENT").sort_values(
+                ["own", "contact_date"]
+            )
         people[column] = known.groupby("patient_id")[column].last()
         contacts.groupby(["site", f"{column}_known"]).size()
         contacts.groupby([contacts["contact_date"].dt.to_period("M"), f"{column}_known"]).size()
@@ -117,13 +123,19 @@ def plain_polars(path: Path) -> int:
     last = [
         pl.col(column)
         .filter(pl.col(column).is_in(codes))
-        .sort_by(*([own.filter(pl.col(column).is_in(codes))] if column == "ethnic_category" else []),
-                 pl.col("contact_date").filter(pl.col(column).is_in(codes)))
+        .sort_by(
+            *([own.filter(pl.col(column).is_in(codes))] if column == "ethnic_category" else []),
+            pl.col("contact_date").filter(pl.col(column).is_in(codes)),
+        )
         .last()
         for column, codes in KNOWN.items()
     ]
     people = contacts.group_by("patient_id").agg(
-        pl.len().alias("contacts"), pl.col("site").last(), pl.col("setting").last(), pl.col("age").last(), *last
+        pl.len().alias("contacts"),
+        pl.col("site").last(),
+        pl.col("setting").last(),
+        pl.col("age").last(),
+        *last,
     )
     known = contacts.with_columns(pl.col(c).is_in(v).alias(f"{c}_known") for c, v in KNOWN.items())
     tables = [

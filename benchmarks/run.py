@@ -47,15 +47,21 @@ def compare(path: Path, names: list[str], rounds: int) -> None:
     answers = {runs[0][3] for name, runs in results.items() if name in ("audit", "pandas", "polars")}
     print(f"\n{path.name}: {path.stat().st_size / 1e6:,.0f} MB, {rounds} rounds, medians")
     print(f"joint known people: {', '.join(sorted(answers))}")
-    print("| contender | wall s | CPU s | peak GB | wall / scan | wall / audit |\n| --- | ---: | ---: | ---: | ---: | ---: |")
-    medians = {name: [statistics.median(run[k] for run in runs) for k in range(3)] for name, runs in results.items()}
+    print(
+        "| contender | wall s | CPU s | peak GB | wall / scan | wall / audit |\n| --- | ---: | ---: | ---: | ---: | ---: |"
+    )
+    medians = {
+        name: [statistics.median(run[k] for run in runs) for k in range(3)] for name, runs in results.items()
+    }
     for name, (wall, cpu, memory) in medians.items():
         ratio, against = wall / medians["scan"][0], wall / medians["audit"][0]
         print(f"| {name} | {wall:.1f} | {cpu:.1f} | {memory:.2f} | {ratio:.1f} | {against:.2f} |")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kinds", nargs="+", default=["parquet", "csv"])

@@ -128,6 +128,10 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 # ---------------------------------------------------------------- commands
 
 
+# The sample ends in March 2026; on a later day its attestations would lapse and the demo would change.
+DEMO_DAY = datetime(2026, 4, 1)
+
+
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = DEMO_FOLDER,
@@ -140,7 +144,7 @@ def demo(
     # The demo's own folder may always be replaced; any other may hold a real report.
     force = force or out == DEMO_FOLDER
     _check_folder(out, force=force)
-    result = _analyse(_load(sample_folder() / "service.toml"), None, None, None)
+    result = _analyse(_load(sample_folder() / "service.toml"), None, DEMO_DAY, None)
     page = _write(result, out, None, force=force)
     _show(result, None, as_json=as_json, page=page)
 

@@ -73,7 +73,7 @@ def print_headline(result: EquityResult, released: EquityResult) -> None:
         f"{'the same' if other == maturity.tier else other}"
     )
     if measured == NOTHING_MEASURED:
-        measured = "no tier, as nothing is measured in one of its areas"
+        measured = "no tier, as nothing is measured"
     print(f"  by what is measured alone: {'the same' if measured == maturity.tier else measured}\n")
     _print_shares(result, released, reading="known_or_declined" if counted else "known")
 

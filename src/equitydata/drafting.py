@@ -174,7 +174,7 @@ def _field(field: GuessedField) -> str:
         ]
         lines.append(f"# [characteristics.{field.name}.map]")
         for value, records, near in field.unmatched:
-            nearest = f"; nearest: {near}" if near and len(near) <= LONGEST_LABEL else ""
+            nearest = f"; {near}" if near and len(near) <= LONGEST_LABEL else ""
             lines.append(f'# {quoted(value)} = ""   # {records:,} records{nearest}')
     return "\n".join(lines) + "\n"
 

@@ -32,6 +32,8 @@ MOST_DISTINCT = 3000
 # Values are named to the analyst only where so many records share them.
 FEWEST_RECORDS = 8
 MOST_UNMATCHED = 12
+# Words of column names that tell nothing of what the column holds.
+GENERIC_WORDS = {"code", "date", "of", "status", "group", "category", "patient", "person"}
 CODED_KINDS = ("coded", "flag")
 # The area that a service serves is only guessed where so many of its records live there.
 MOST_LIVE = 0.25
@@ -245,7 +247,7 @@ def _with_company(
     hints: dict[str, tuple[str, ...]],
 ) -> GuessedField:
     """The columns that stand beside a characteristic: source, recorded date, an observer's view."""
-    own = set(words(guessed.column).split()) | {kind.name}
+    own = set(words(guessed.column).split()) - GENERIC_WORDS | {kind.name}
     near = [c for c in beside if own & set(words(c).split()) or fit(c, kind.hints)]
     source = _best_column(near, hints["source"])
     dated = [
