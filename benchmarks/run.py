@@ -28,8 +28,7 @@ def measure(name: str, path: Path) -> tuple[float, float, float, str]:
     process = subprocess.Popen(
         [sys.executable, str(HERE / "contenders.py"), name, str(path)], stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout is not None
-    printed = process.stdout.read().strip()
+    printed = process.stdout.read().strip() if process.stdout else ""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - started
@@ -47,9 +46,8 @@ def compare(path: Path, names: list[str], rounds: int) -> None:
     answers = {runs[0][3] for name, runs in results.items() if name in ("audit", "pandas", "polars")}
     print(f"\n{path.name}: {path.stat().st_size / 1e6:,.0f} MB, {rounds} rounds, medians")
     print(f"joint known people: {', '.join(sorted(answers))}")
-    print(
-        "| contender | wall s | CPU s | peak GB | wall / scan | wall / audit |\n| --- | ---: | ---: | ---: | ---: | ---: |"
-    )
+    print("| contender | wall s | CPU s | peak GB | wall / scan | wall / audit |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     medians = {
         name: [statistics.median(run[k] for run in runs) for k in range(3)] for name, runs in results.items()
     }
