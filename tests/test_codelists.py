@@ -204,7 +204,7 @@ def test_a_words_own_row_goes_before_the_general_one() -> None:
     assert words.index.is_unique
     assert words["nr"] == "not_known"
     assert words["not stated"] == "declined"
-    assert words["null"] == "missing"
+    assert words["null"] == "not_known"
     assert words["prefer not to say"] == "declined"
     assert "nr" not in set(codelists.missing_words("religion")["text"])
 

@@ -155,7 +155,7 @@ def _open(service: Service, given: Any, engine: Any) -> Extract:
         table=settings.table,
         on_bad_rows=settings.bad_rows,
         # Exact copies and a file to be shared are looked at in every column; else only the mapped ones are read.
-        columns=None if settings.duplicates == "drop" or service.sharing else tuple(mapped_columns(service)),
+        columns=None if settings.duplicates == "drop" or service.sharing else mapped_columns(service),
     )
 
 

@@ -26,6 +26,7 @@ from equitydata.records.text_reader import read_batches, text_schema
 from equitydata.records.text_stream import sha256_of
 
 EXACT_COPY = "exact copy of another row"
+Columns = Sequence[str] | Mapping[str, str]
 ON_BAD_ROWS = ("reject", "stop")
 _REASON, _HASH = "__reason_number", "__row_hash"
 
@@ -62,7 +63,7 @@ def open_extract(
     sheet: str | None = None,
     table: str | None = None,
     on_bad_rows: str = "reject",
-    columns: Sequence[str] | None = None,
+    columns: Columns | None = None,
 ) -> Extract:
     """Open an extract, whatever it is held in.
 
@@ -72,7 +73,7 @@ def open_extract(
         the answer, which closes with this one.
     header_row : line (or sheet row) of the header, from 1, where it is not found by itself.
     on_bad_rows : "reject" counts damaged lines and goes on; "stop" raises InputError with the first five.
-    columns : only these are read; all where left out.
+    columns : only these are read, perhaps with the key of the service file that names each; all where left out.
 
     Every line below the header counts as a row read; blank lines are rejected as such. Raises InputError or
     ConfigError for what cannot be read rightly; no message holds a value.
@@ -107,16 +108,17 @@ class _Options:
     header_row: int | None
     sheet: str | None
     stop_at_damage: bool
-    columns: Sequence[str] | None
+    columns: Columns | None
 
 
-def _wanted(known: Sequence[str], columns: Sequence[str] | None, where: str) -> list[str]:
+def _wanted(known: Sequence[str], columns: Columns | None, where: str) -> list[str]:
     """The columns to read, in the order they have in the source."""
     if columns is None:
         return list(known)
     for column in columns:
         if column not in known:
-            raise InputError(f"There is no column '{column}'.", where=where, mend=nearest(column, known))
+            asked = f", which {columns[column]} names" if isinstance(columns, Mapping) else ""
+            raise InputError(f"There is no column '{column}'{asked}.", where=where, mend=nearest(column, known))
     return [column for column in known if column in set(columns)]
 
 
