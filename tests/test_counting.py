@@ -292,3 +292,11 @@ def test_an_extract_of_which_no_row_can_be_used_is_refused_with_the_reasons():
     content["service"]["period"] = {"from": "2031-01-01", "to": "2031-12-31"}
     with pytest.raises(eq.InputError, match=r"None of the 400 rows can be used: 400 outside the period"):
         eq.analyse(eq.make_service(content), as_frame(generated(1)))
+
+
+def test_constant_lists_and_joins_look_up_the_same(tmp_path, monkeypatch):
+    path = tmp_path / "generated.parquet"
+    as_frame(generated(8)).to_parquet(path)
+    joined = eq.analyse(service(), str(path))
+    monkeypatch.setattr("equitydata.records.coded.ROWS_FOR_LISTS", 1)
+    assert eq.analyse(service(), str(path)).to_json() == joined.to_json()

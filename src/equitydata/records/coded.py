@@ -36,6 +36,8 @@ from equitydata.records.fields import (
 from equitydata.records.lookups import Lookup, coded_name, look_up, make_lookup
 from equitydata.service import Service
 
+ROWS_FOR_LISTS = 1_000_000
+
 
 @dataclass(frozen=True)
 class CodedRecords:
@@ -121,8 +123,9 @@ def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRec
     for each in coded.values():
         frames.update(each.frames)
     frames |= {name: place.frame for name, place in places.items() if place.frame is not None}
-    # Files are read as dictionaries; what is held elsewhere may not be.
-    dictionaries = extract.kind in ("parquet", "text", "excel")
+    # Files are read as dictionaries; what is held elsewhere may not be. A long list takes longer to write down
+    # for the engine than a join of few rows takes.
+    dictionaries = extract.kind in ("parquet", "text") and extract.intake.rows_used >= ROWS_FOR_LISTS
     lookups = {
         name: make_lookup(name, frame, engine, dictionaries=dictionaries) for name, frame in frames.items()
     }

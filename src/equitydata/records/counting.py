@@ -99,9 +99,9 @@ def count_codes(coded: CodedRecords) -> pd.DataFrame:
     The values are as recorded: this table never leaves without `release`. Values of an identifying field are
     not listed at all.
     """
-    frames = []
+    frames, recorded = [], _value_counts(coded)
     for name, field in coded.fields.items():
-        counts = _value_counts(coded, name)
+        counts = recorded[name]
         audit = field.values.assign(
             characteristic=name, records=field.values["value_id"].map(counts).fillna(0).astype("int64")
         )
@@ -118,14 +118,20 @@ def count_codes(coded: CodedRecords) -> pd.DataFrame:
     return _stacked(frames, _AUDIT)
 
 
-def _value_counts(coded: CodedRecords, name: str) -> pd.Series:
-    """Records by the number of the recorded value; 0 is blank."""
+def _value_counts(coded: CodedRecords) -> dict[str, pd.Series]:
+    """Field -> records by the number of the recorded value; 0 is blank."""
     if coded.complete:
-        listed = coded.fields[name].values.set_index("value_id")["records"]
-        return pd.concat([listed, pd.Series({0: coded.intake.rows_used - int(listed.sum())})])
-    table = coded.view([f"{name}_raw"])
-    counted = table.group_by(value_id=table[f"{name}_raw"]).agg(records=table.count())
-    return coded.engine.to_frame(counted).set_index("value_id")["records"]
+        listed = {name: field.values.set_index("value_id")["records"] for name, field in coded.fields.items()}
+        used = coded.intake.rows_used
+        return {name: pd.concat([n, pd.Series({0: used - int(n.sum())})]) for name, n in listed.items()}
+    # The rows that are used are picked once; then each field is counted on its own.
+    table = coded.engine.stage(coded.view([f"{name}_raw" for name in coded.fields]), "recorded_values")
+    counts = {}
+    for name in coded.fields:
+        counted = table.group_by(value_id=table[f"{name}_raw"]).agg(records=table.count())
+        counts[name] = coded.engine.to_frame(counted).set_index("value_id")["records"]
+    coded.engine.drop(table)
+    return counts
 
 
 def count_joint(people: People, first: str, second: str) -> pd.DataFrame:

@@ -118,7 +118,9 @@ def _wanted(known: Sequence[str], columns: Columns | None, where: str) -> list[s
     for column in columns:
         if column not in known:
             asked = f", which {columns[column]} names" if isinstance(columns, Mapping) else ""
-            raise InputError(f"There is no column '{column}'{asked}.", where=where, mend=nearest(column, known))
+            raise InputError(
+                f"There is no column '{column}'{asked}.", where=where, mend=nearest(column, known)
+            )
     return [column for column in known if column in set(columns)]
 
 
