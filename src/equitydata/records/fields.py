@@ -47,7 +47,6 @@ STATUS_RANKS: tuple[str, ...] = (
     Status.KNOWN,
 )
 KNOWN_RANK = STATUS_RANKS.index(Status.KNOWN)
-APPLICABLE_RANKS = [rank for rank, status in enumerate(STATUS_RANKS) if status != Status.NOT_APPLICABLE]
 
 SOURCE_KINDS = ("not recorded", "another source", "proxy", "self-reported")
 SELF_REPORTED = SOURCE_KINDS.index("self-reported")

@@ -26,8 +26,8 @@ from equitydata.records.fields import KNOWN_RANK, MOST_BITS, SELF_REPORTED, STAT
 from equitydata.records.lookups import smallest_type
 from equitydata.rulebook import Rulebook
 
-# What an engine holds for one person and field while it gathers them, measured on DuckDB; and how much of its
-# memory that may take.
+# An estimate of what an engine holds for one person and field while it gathers them, from the widths of the sums
+# and the key; and how much of its memory that may take.
 BYTES_A_PERSON = 110
 BYTES_A_FIELD = 10
 SHARE_OF_MEMORY = 0.75
