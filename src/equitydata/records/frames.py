@@ -89,8 +89,7 @@ def _from_pandas(frame: pd.DataFrame) -> tuple[pa.Table, list[str]]:
 
 def _as_text(series: pd.Series, name: str) -> pa.Array:
     try:
-        text = series.astype(object).where(series.notna(), None).map(str, na_action="ignore")
-        return pa.array([None if value is None else value for value in text], pa.string(), from_pandas=True)
+        return pa.array(series.astype("string"), pa.string(), from_pandas=True)
     except Exception:
         raise InputError(
             f"The column '{name}' cannot be read.", mend="Turn it into text, numbers or dates first."
