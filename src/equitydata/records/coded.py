@@ -45,8 +45,8 @@ class CodedRecords:
 
     base : ibis table of the records that are used, as they came.
     lookups : name -> how its coded columns are found. For each field `<f>` (value), `<f>_raw` (number of the
-        recorded value), `<f>_best` and `<f>_reverse` (see `persons`), `<f>_is_known` (1 or 0), `<f>_bit` (the
-        category as a bit, 0 unless known); where mapped `<f>_source`, `<f>_day`, `<f>_observed`; and day,
+        recorded value), `<f>_is_known` (1 or 0), `<f>_bits` and `<f>_turned` (see `gathering`), `<f>_best` and
+        `<f>_reverse` (see `persons`); where mapped `<f>_source`, `<f>_day`, `<f>_observed`; and day,
         point_of_care and site, the places with their `_bit`.
     first_day, days : day 1, and how many numbers a day may take; day 0 is 'no date'.
     places : labels by number for point_of_care and site; number 0 is 'Not recorded'.

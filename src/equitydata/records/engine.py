@@ -19,6 +19,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -79,6 +80,13 @@ class Engine:
     def is_duckdb(self) -> bool:
         """True where DuckDB's own words may be used."""
         return bool(self.connection.name == "duckdb")
+
+    @cached_property
+    def finds_nulls(self) -> bool:
+        """True where DuckDB finds a null in a list, as its later versions do."""
+        return self.is_duckdb and self.connection.con.execute(
+            "SELECT list_position([NULL::TEXT], NULL)"
+        ).fetchall() == [(1,)]
 
     @property
     def is_ours(self) -> bool:

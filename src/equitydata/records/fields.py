@@ -50,8 +50,10 @@ KNOWN_RANK = STATUS_RANKS.index(Status.KNOWN)
 
 SOURCE_KINDS = ("not recorded", "another source", "proxy", "self-reported")
 SELF_REPORTED = SOURCE_KINDS.index("self-reported")
-# Categories are gathered as bits of one 64-bit number; more do not fit.
-MOST_BITS = 62
+# What is gathered as bits stands in words of so many, which every engine holds as a 64-bit number with a sign.
+WORD_BITS = 62
+# A field's bits: every status but 'known', whose categories have a bit each behind them.
+STATUS_BITS = KNOWN_RANK
 EPOCH = pd.Timestamp("1900-01-01")
 
 
@@ -106,7 +108,8 @@ class CodedField:
             name: rank * self.width,
             f"{name}_best": best,
             f"{name}_reverse": best + self.width - 1,
-            f"{name}_bit": 0,
+            f"{name}_turned": rank * self.width + self.width - 1,
+            f"{name}_bits": 2**rank,
             f"{name}_is_known": 0,
         }
 
@@ -288,11 +291,14 @@ def _value_frame(coded_field: CodedField, key: Callable[[Any], Any]) -> Frame:
             f"{name}_is_known": known.astype("int64"),
             f"{name}_best": rank * step + category,
             f"{name}_reverse": rank * step + (width - 1 - category),
+            f"{name}_turned": rank * width + (width - 1 - category),
         }
     )
-    if width <= MOST_BITS:
-        frame[f"{name}_bit"] = (2 ** category.clip(upper=MOST_BITS)).where(known, 0)
-    return Frame(key, frame, {f"{name}_reverse": width - 1})
+    blanks = {f"{name}_reverse": width - 1, f"{name}_turned": width - 1}
+    if STATUS_BITS + width <= WORD_BITS:
+        frame[f"{name}_bits"] = 2 ** (rank + category)
+        blanks[f"{name}_bits"] = 1
+    return Frame(key, frame, blanks)
 
 
 def _packed(table: pd.DataFrame, categories: tuple[str, ...]) -> pd.Series:
@@ -415,6 +421,6 @@ def code_place(extract: Extract, engine: Engine, column: str | None, name: str) 
     numbers = {word: number for number, word in enumerate(labels.index, start=1)}
     number = words.map(numbers).where(~blank, 0).fillna(0).astype("int64")
     frame = pd.DataFrame({"raw": raw["value"], name: number})
-    if len(labels) < MOST_BITS:
+    if len(labels) < WORD_BITS:
         frame[f"{name}_bit"] = 2**number
     return CodedPlace(("Not recorded", *labels), Frame(key, frame, {f"{name}_bit": 1}))

@@ -40,6 +40,7 @@ class Lookup:
     """Coded columns of one column of the extract.
 
     table : ibis table of raw and the coded columns; None where constant lists serve.
+    finds_nulls : constant lists may hold null as one of the texts.
     columns : coded column -> its number where the text is null. kinds : its whole-number type.
     """
 
@@ -48,6 +49,7 @@ class Lookup:
     frame: pd.DataFrame
     columns: Mapping[str, int]
     kinds: Mapping[str, str]
+    finds_nulls: bool = False
 
 
 def make_lookup(name: str, frame: Frame, engine: Engine, *, dictionaries: bool) -> Lookup:
@@ -62,6 +64,7 @@ def make_lookup(name: str, frame: Frame, engine: Engine, *, dictionaries: bool) 
         frame=small,
         columns={column: frame.blanks.get(column, 0) for column in columns},
         kinds=kinds,
+        finds_nulls=listed and engine.finds_nulls,
     )
 
 
@@ -107,11 +110,20 @@ def _filled(number: str, lookup: Lookup, column: str) -> Callable[[Any], Any]:
 def _listed(key: Any, lookup: Lookup, column: str) -> Callable[[Any], Any]:
     """The number at the place of the text in a list of constants."""
     name, kind = key.get_name(), lookup.kinds[column]
-    texts = ibis.literal(lookup.frame["raw"].tolist(), dt.Array(dt.string))
+    texts, numbers = lookup.frame["raw"].tolist(), lookup.frame[column].tolist()
+    if lookup.finds_nulls:
+        # As one text more, a null keeps the work at once an entry of the dictionary; filled behind, it would not.
+        texts, numbers = [*texts, None], [*numbers, lookup.columns[column]]
+    listed = ibis.literal(texts, dt.Array(dt.string))
     # Cast as one constant, so that the numbers are not widened row by row.
-    numbers = ibis.literal(lookup.frame[column].tolist(), dt.Array(dt.int64)).cast(dt.Array(dt.dtype(kind)))
+    constants = ibis.literal(numbers, dt.Array(dt.int64)).cast(dt.Array(dt.dtype(kind)))
     blank = ibis.literal(lookup.columns[column], kind)
-    return lambda joined: _list_extract(kind)(numbers, _list_position(texts, joined[name])).fill_null(blank)
+
+    def find(joined: Any) -> Any:
+        found = _list_extract(kind)(constants, _list_position(listed, joined[name]))
+        return found if lookup.finds_nulls else found.fill_null(blank)
+
+    return find
 
 
 @ibis.udf.scalar.builtin(name="list_position", signature=((dt.Array(dt.string), dt.string), dt.int32))

@@ -1,9 +1,11 @@
-"""Coded records -> people: one value per person for each characteristic, in one pass.
+"""Coded records -> people: one value per person for each characteristic.
 
-Each record's value becomes one whole number in which the more telling record is the larger: its status first,
-then whether the person said it, its date, and the priority of its source; the category stands last. So the best
-record of a person is a plain maximum, and a second maximum with the category reversed shows whether another
-category stands equally high (a conflict). No window function, no sort, and the same on every engine.
+`gathering` tells in one pass what each person's records say together. Where they leave no choice, that is the
+value. The others, few in most services, are looked at once more: each of their records becomes one whole
+number in which the more telling record is the larger: its status first, then whether the person said it, its
+date, and the priority of its source; the category stands last. So the best record of a person is a plain
+maximum, and a second maximum with the category reversed shows whether another category stands equally high (a
+conflict). No window function, no sort, and the same on every engine.
 
 Domain notes, section 6, give the rule: most recent known, self-reported first, then residual override; a
 conflict left on the same date and source is not known.
@@ -12,6 +14,7 @@ conflict left on the same date and source is not known.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +25,18 @@ import pandas as pd
 from equitydata import codelists
 from equitydata.errors import ConfigError
 from equitydata.records.coded import CodedRecords
-from equitydata.records.fields import KNOWN_RANK, MOST_BITS, SELF_REPORTED, STATUS_RANKS, CodedField
-from equitydata.records.lookups import smallest_type
+from equitydata.records.fields import KNOWN_RANK, STATUS_RANKS, CodedField
+from equitydata.records.gathering import (
+    Layout,
+    differing,
+    gather,
+    gathered_columns,
+    keeps_categories,
+    lay_out,
+    moment,
+    own,
+    settled,
+)
 from equitydata.rulebook import Rulebook
 
 # An estimate of what an engine holds for one person and field while it gathers them, from the widths of the sums
@@ -31,9 +44,11 @@ from equitydata.rulebook import Rulebook
 BYTES_A_PERSON = 110
 BYTES_A_FIELD = 10
 SHARE_OF_MEMORY = 0.75
-PLACES = ("point_of_care", "site")
 NOT_KNOWN_RANK = STATUS_RANKS.index("not_known")
 NOT_APPLICABLE_RANK = STATUS_RANKS.index("not_applicable")
+
+# Coded columns, by name, of the records that are looked at.
+Records = Callable[[Iterable[str]], Any]
 
 
 @dataclass(frozen=True)
@@ -65,21 +80,88 @@ def resolve_people(coded: CodedRecords, rulebook: Rulebook) -> People:
     Raises ConfigError where a rule needs what the extract does not have.
     """
     _check_rule(coded, rulebook)
-    masked = {
-        name
-        for name, field in coded.fields.items()
-        if (field.characteristic.core or field.characteristic.residual_override) and field.width <= MOST_BITS
-    }
-    has_points = len(coded.places["point_of_care"]) <= MOST_BITS
+    layout = lay_out(coded)
     parts = _parts_of_people(coded)
-    staged = []
+    tables: list[Any] = []
     for number in range(parts):
-        part = None if parts == 1 else (number, parts)
-        best = _best_records(coded, masked, has_points, rulebook, part)
-        decoded = _decoded(best, coded, masked, rulebook)
-        staged.append(coded.engine.stage(decoded.drop("person"), f"people_{number}"))
-    people = staged[0] if parts == 1 else ibis.union(*staged)
-    return People(coded, people, frozenset(masked), has_points)
+        tables += _resolve_part(coded, layout, rulebook, None if parts == 1 else (number, parts))
+    return People(
+        coded,
+        ibis.union(*tables),
+        frozenset(name for name, field in coded.fields.items() if keeps_categories(field)),
+        "seen" in layout.slots,
+    )
+
+
+def _resolve_part(
+    coded: CodedRecords, layout: Layout, rulebook: Rulebook, part: tuple[int, int] | None
+) -> list[Any]:
+    """The people whose records leave no choice, and those whose records were looked at once more."""
+    gathered = gather(coded, layout, part)
+    differs = differing(gathered, coded, layout, self_first=rulebook.value("self_reported_first"))
+    values = gathered_columns(gathered, coded, layout) | _settled(gathered, coded, layout, rulebook)
+    staged = gathered.select(person=gathered["person"], **values, **differs)
+    people = coded.engine.stage(_with_ages(staged, coded), "people")
+    any_differs = ibis.or_(*(people[name] for name in differs))
+    agreed = people.filter(~any_differs).select(*values)
+    fields = _fields_to_look_at(people, coded)
+    if not fields:
+        return [agreed]
+    looked_at = _look_again(people.filter(any_differs), fields, coded, rulebook, part)
+    return [agreed, coded.engine.stage(looked_at.select(*values), "people_looked_at")]
+
+
+def _fields_to_look_at(people: Any, coded: CodedRecords) -> list[CodedField]:
+    """The fields in which the records of anyone leave a choice."""
+    found = coded.engine.to_frame(
+        people.aggregate(**{name: people[f"{name}_differs"].any() for name in coded.fields})
+    )
+    return [field for name, field in coded.fields.items() if bool(found[name].fillna(False).iloc[0])]
+
+
+def _look_again(
+    others: Any,
+    fields: list[CodedField],
+    coded: CodedRecords,
+    rulebook: Rulebook,
+    part: tuple[int, int] | None,
+) -> Any:
+    """The people whose records differ, with the value that the rule chooses in each of these fields."""
+
+    def records(columns: Iterable[str]) -> Any:
+        return coded.view(columns, person=True, part=part).semi_join(others, "person")
+
+    best = _best_records(records, fields, coded, rulebook)
+    chosen = _with_pairs(others.inner_join(best, "person"), fields, coded, rulebook)
+    values: dict[str, Any] = {}
+    for field in fields:
+        values |= _chosen(chosen, field)
+    return _with_ages(chosen.mutate(**values), coded)
+
+
+def _settled(table: Any, coded: CodedRecords, layout: Layout, rulebook: Rulebook) -> dict[str, Any]:
+    """The values that need no rule, and that no step of a rule changed them."""
+    values = settled(table, coded, layout)
+    for field in coded.fields.values():
+        values |= dict.fromkeys(_steps(field, rulebook), ibis.literal(False))
+    return values
+
+
+def _steps(field: CodedField, rulebook: Rulebook) -> list[str]:
+    """Columns that tell which steps of the rule changed a person's value."""
+    name, steps = field.name, []
+    if not field.characteristic.multiple:
+        steps.append(f"{name}_conflict")
+    if _overrides(field, rulebook):
+        steps.append(f"{name}_overridden")
+    if field.has_source and rulebook.value("self_reported_first"):
+        steps.append(f"{name}_self_first")
+    return steps
+
+
+def _overrides(field: CodedField, rulebook: Rulebook) -> bool:
+    asked = field.characteristic.residual_override and keeps_categories(field)
+    return bool(asked and rulebook.value("residual_override") and len(_override_pairs(field)))
 
 
 def _parts_of_people(coded: CodedRecords) -> int:
@@ -94,36 +176,25 @@ def _parts_of_people(coded: CodedRecords) -> int:
     return max(1, math.ceil(held / (SHARE_OF_MEMORY * coded.engine.memory)))
 
 
-def _best_records(
-    coded: CodedRecords,
-    masked: set[str],
-    has_points: bool,
-    rulebook: Rulebook,
-    part: tuple[int, int] | None,
-) -> Any:
-    """One row per person: the best record of each field, and what verification needs, as whole numbers."""
-    table = coded.view(_columns(coded, masked), person=True, part=part)
-    aggregates: dict[str, Any] = {"records": table.count(), "latest": _latest(table, coded)}
-    if has_points:
-        aggregates["seen_mask"] = table["point_of_care_bit"].bit_or()
-    for name, field in coded.fields.items():
-        aggregates |= _aggregates(table, field, rulebook, name in masked, has_points)
+def _best_records(records: Records, fields: list[CodedField], coded: CodedRecords, rulebook: Rulebook) -> Any:
+    """One row per person: the best record of each field as a whole number."""
+    table = records(_columns(fields, coded))
+    aggregates: dict[str, Any] = {}
+    for field in fields:
+        aggregates |= _aggregates(table, field, rulebook)
     best = table.group_by("person").agg(**aggregates)
     if rulebook.value("person_rule") == "most_frequent_known":
-        best = _with_modes(best, coded, rulebook, part)
+        best = _with_modes(best, records, fields, coded, rulebook)
     return best
 
 
-def _columns(coded: CodedRecords, masked: set[str]) -> list[str]:
-    columns = ["day", "point_of_care", "point_of_care_bit", "site"]
-    for name, field in coded.fields.items():
+def _columns(fields: list[CodedField], coded: CodedRecords) -> list[str]:
+    columns = ["day"]
+    for field in fields:
+        name = field.name
         columns += [f"{name}_best", *(c for c in (f"{name}_source", f"{name}_day") if coded.has(c))]
         if not field.characteristic.multiple:
             columns.append(f"{name}_reverse")
-        if name in masked:
-            columns.append(f"{name}_bit")
-        if field.characteristic.core:
-            columns.append(f"{name}_is_known")
     return columns
 
 
@@ -151,25 +222,6 @@ def category_groups(field: CodedField) -> list[str]:
 # ---------------------------------------------------------------- per person
 
 
-def _latest(table: Any, coded: CodedRecords) -> Any:
-    """Day, point of care and site of the latest contact as one number; the larger place where two share a day."""
-    points, sites = (len(coded.places[place]) for place in PLACES)
-    kind = smallest_type(points * sites * coded.days)
-    day, point, site = (table[name].cast(kind) for name in ("day", *PLACES))
-    whole = day * ibis.literal(points, kind) + point
-    return (whole * ibis.literal(sites, kind) + site).cast(kind).max()
-
-
-def _latest_parts(latest: Any, coded: CodedRecords) -> dict[str, Any]:
-    points, sites = (len(coded.places[place]) for place in PLACES)
-    whole = latest // sites
-    return {
-        "day": (whole // points).cast("int32"),
-        "point_of_care": (whole % points).cast("int32"),
-        "site": (latest % sites).cast("int32"),
-    }
-
-
 def _order(
     table: Any, field: CodedField, rulebook: Rulebook, *, self_first: bool, reverse: bool = False
 ) -> Any:
@@ -184,35 +236,18 @@ def _order(
         return ibis.literal(value, kind)
 
     order = table[f"{name}_reverse" if reverse else f"{name}_best"].cast(kind)
-    moment = _moment(table, field).cast(kind)
-    detail = moment * number(field.priorities) if field.priorities > 1 else moment
+    when = moment(table, field).cast(kind)
+    detail = when * number(field.priorities) if field.priorities > 1 else when
     if f"{name}_source" in table.columns and field.priorities > 1:
         priority = table[f"{name}_source"].cast(kind) % number(field.priorities)
         by_source = rulebook.value("person_rule") == "source_priority"
-        detail = priority * number(field.days) + moment if by_source else detail + priority
+        detail = priority * number(field.days) + when if by_source else detail + priority
     if self_first and field.selves > 1:
-        order = order + _own(table, field).cast(kind) * number(field.tail)
+        order = order + own(table, field).cast(kind) * number(field.tail)
     return (order + detail * number(field.width)).cast(kind)
 
 
-def _own(table: Any, field: CodedField) -> Any:
-    """1 where the value came from the person, else 0."""
-    if f"{field.name}_source" in table.columns:
-        return (table[f"{field.name}_source"] >= SELF_REPORTED * field.priorities).cast("int16")
-    return ibis.literal(int(field.settings.self_reported is True), "int16")
-
-
-def _moment(table: Any, field: CodedField) -> Any:
-    """The day a value was recorded where the extract has it, else the day of the contact."""
-    recorded = f"{field.name}_day"
-    if recorded not in table.columns:
-        return table["day"]
-    return ibis.ifelse(table[recorded] > 0, table[recorded], table["day"])
-
-
-def _aggregates(
-    table: Any, field: CodedField, rulebook: Rulebook, masked: bool, has_points: bool
-) -> dict[str, Any]:
+def _aggregates(table: Any, field: CodedField, rulebook: Rulebook) -> dict[str, Any]:
     name = field.name
     self_first = rulebook.value("self_reported_first")
     found = {f"{name}__best": _order(table, field, rulebook, self_first=self_first).max()}
@@ -222,42 +257,18 @@ def _aggregates(
         found[f"{name}__recent"] = _order(table, field, rulebook, self_first=False).max()
     if field.selves > 1 and not self_first:
         order = _order(table, field, rulebook, self_first=False).cast("int64")
-        found[f"{name}__own"] = (order * 2 + _own(table, field)).max()
-    if masked:
-        found[f"{name}__mask"] = table[f"{name}_bit"].bit_or()
-    if field.characteristic.core:
-        found |= _recordings(table, field, has_points)
+        found[f"{name}__own"] = (order * 2 + own(table, field)).max()
     return found
 
 
-def _recordings(table: Any, field: CodedField, has_points: bool) -> dict[str, Any]:
-    """How often, when and where a person has a known value.
-
-    A record without one contributes 0 by multiplication, which is quicker than to filter each sum. The first
-    moment is kept as the days left after it, so that it is a maximum too.
-    """
-    name, one = field.name, table[f"{field.name}_is_known"]
-    moment, kind = _moment(table, field), smallest_type(field.days)
-    left = ibis.literal(field.days, kind) - moment
-    found = {
-        f"{name}__known": table.count(where=one == 1),
-        f"{name}__last_moment": (one * moment).cast(kind).max(),
-        f"{name}__days_left": (one * left).cast(kind).max(),
-    }
-    if has_points:
-        bit = table["point_of_care_bit"]
-        found[f"{name}__seen"] = (one * bit).cast(bit.type()).bit_or()
-    else:
-        found[f"{name}__first_point"] = table["point_of_care"].min(where=one == 1)
-        found[f"{name}__last_point"] = table["point_of_care"].max(where=one == 1)
-    return found
-
-
-def _with_modes(best: Any, coded: CodedRecords, rulebook: Rulebook, part: tuple[int, int] | None) -> Any:
+def _with_modes(
+    best: Any, records: Records, fields: list[CodedField], coded: CodedRecords, rulebook: Rulebook
+) -> Any:
     """For `most_frequent_known`: replace each field's best record by that of its most frequent category."""
-    for name, field in coded.fields.items():
+    for field in fields:
+        name = field.name
         extra = [c for c in (f"{name}_source", f"{name}_day") if coded.has(c)]
-        table = coded.view([name, f"{name}_best", "day", *extra], person=True, part=part)
+        table = records([name, f"{name}_best", "day", *extra])
         order = _order(table, field, rulebook, self_first=rulebook.value("self_reported_first")).cast("int64")
         known = table[name] >= KNOWN_RANK * field.width
         counted = (
@@ -284,29 +295,18 @@ def _with_modes(best: Any, coded: CodedRecords, rulebook: Rulebook, part: tuple[
 # ---------------------------------------------------------------- decoding
 
 
-def _decoded(table: Any, coded: CodedRecords, masked: set[str], rulebook: Rulebook) -> Any:
-    chosen = {name: table[name] for name in ("person", "records", "seen_mask") if name in table.columns}
-    chosen |= _latest_parts(table["latest"], coded)
-    for name, field in coded.fields.items():
-        override = None
-        if field.characteristic.residual_override and name in masked and rulebook.value("residual_override"):
-            table, override = _override(table, coded, field)
-        chosen |= _decoded_field(table, field, override, name in masked)
-    decoded = table.select(**chosen)
-    return _with_ages(decoded, coded)
-
-
-def _override(table: Any, coded: CodedRecords, field: CodedField) -> tuple[Any, Any]:
-    """Join the category that replaces a residual one, for the pairs where the rule applies."""
-    pairs = _override_pairs(field)
-    if pairs.empty:
-        return table, None
-    right = coded.engine.lookup(
-        pairs.rename(columns={"mask": f"{field.name}__pair", "category": f"{field.name}__instead"}),
-        f"override_{field.name}",
-    )
-    joined = table.left_join(right, table[f"{field.name}__mask"] == right[f"{field.name}__pair"])
-    return joined, joined[f"{field.name}__instead"]
+def _with_pairs(table: Any, fields: list[CodedField], coded: CodedRecords, rulebook: Rulebook) -> Any:
+    """Join the category that replaces a residual one, as `<f>__instead`, for the pairs where the rule applies."""
+    for field in fields:
+        name = field.name
+        if not _overrides(field, rulebook):
+            continue
+        right = coded.engine.lookup(
+            _override_pairs(field).rename(columns={"mask": f"{name}__pair", "category": f"{name}__instead"}),
+            f"override_{name}",
+        )
+        table = table.left_join(right, table[f"{name}_mask"] == right[f"{name}__pair"])
+    return table
 
 
 def _override_pairs(field: CodedField) -> pd.DataFrame:
@@ -333,7 +333,8 @@ def _override_pairs(field: CodedField) -> pd.DataFrame:
     ).astype({"mask": "int64"})
 
 
-def _decoded_field(table: Any, field: CodedField, override: Any, masked: bool) -> dict[str, Any]:
+def _chosen(table: Any, field: CodedField) -> dict[str, Any]:
+    """Status, category and steps of one field, from its best record."""
     name, width = field.name, field.width
     best = table[f"{name}__best"]
     rank = (best // field.step).cast("int32")
@@ -344,39 +345,22 @@ def _decoded_field(table: Any, field: CodedField, override: Any, masked: bool) -
         reverse = width - 1 - (table[f"{name}__reverse"] % width)
         conflict = known & (reverse != category)
     found: dict[str, Any] = {}
-    if override is not None:
-        found[f"{name}_overridden"] = override.notnull() & (conflict | (override != category))
-        category = ibis.ifelse(override.notnull(), override, category)
-        conflict = conflict & override.isnull()
+    if f"{name}__instead" in table.columns:
+        instead = table[f"{name}__instead"]
+        found[f"{name}_overridden"] = instead.notnull() & (conflict | (instead != category))
+        category = ibis.ifelse(instead.notnull(), instead, category)
+        conflict = conflict & instead.isnull()
     found[f"{name}_rank"] = ibis.ifelse(conflict, NOT_KNOWN_RANK, rank).cast("int8")
     found[f"{name}_category"] = ibis.ifelse(conflict, 0, category).cast("int16")
     if f"{name}__reverse" in table.columns:
         found[f"{name}_conflict"] = conflict
     if field.selves > 1:
-        own = table[f"{name}__own"] if f"{name}__own" in table.columns else best // field.tail
-        found[f"{name}_self"] = known & ~conflict & (own % 2 == 1)
+        own_word = table[f"{name}__own"] if f"{name}__own" in table.columns else best // field.tail
+        found[f"{name}_self"] = known & ~conflict & (own_word % 2 == 1)
     if f"{name}__recent" in table.columns:
         recent = table[f"{name}__recent"]
         found[f"{name}_self_first"] = known & ((recent % width).cast("int32") != (best % width).cast("int32"))
-    if field.characteristic.core:
-        found[f"{name}_known"] = table[f"{name}__known"]
-        if f"{name}__seen" in table.columns:
-            found[f"{name}_seen_mask"] = table[f"{name}__seen"]
-        found[f"{name}_points"] = _several_points(table, name)
-        first = field.days - table[f"{name}__days_left"]
-        found[f"{name}_moments"] = (table[f"{name}__known"] > 0) & (table[f"{name}__last_moment"] != first)
-    if masked:
-        found[f"{name}_mask"] = table[f"{name}__mask"]
     return found
-
-
-def _several_points(table: Any, name: str) -> Any:
-    """Whether two or more points of care hold a value."""
-    if f"{name}__seen" not in table.columns:
-        return (table[f"{name}__first_point"] != table[f"{name}__last_point"]).fill_null(False)
-    # Something is left when the lowest bit is taken away.
-    mask = table[f"{name}__seen"]
-    return (mask & (mask - 1)) != 0
 
 
 def _with_ages(table: Any, coded: CodedRecords) -> Any:
