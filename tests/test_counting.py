@@ -20,6 +20,11 @@ from plain_count import (
 
 FIRST = date(2025, 4, 1)
 POINTS = ["GP", "Clinic", "Ward"]
+JOBS = {
+    **dict.fromkeys(["01", "02", "08"], "known"),
+    **{"ZZ": "declined", "": "missing", "no such code": "invalid"},
+}
+SAYS_MOST = ["missing", "invalid", "declined", "known"]
 
 
 def generated(seed, *, rows=400, people=120):
@@ -175,7 +180,7 @@ def test_the_source_of_the_chosen_value_is_told_under_either_rule():
 
         seen = {}
         plain = counting.count_categories
-        counting.count_categories = lambda people: seen.setdefault("table", plain(people))
+        counting.count_categories = lambda *given: seen.setdefault("table", plain(*given))
         try:
             eq.analyse(service(**rules), frame)
         finally:
@@ -186,6 +191,41 @@ def test_the_source_of_the_chosen_value_is_told_under_either_rule():
 
     assert self_reported(self_reported_first=True) == {"Bangladeshi": 1, "Indian": 1}
     assert self_reported(self_reported_first=False) == {"White British": 0, "Indian": 1}
+
+
+@pytest.mark.parametrize("categories", [5, 60])
+def test_a_field_of_few_or_of_many_categories_takes_the_most_recent_value(categories):
+    chance = random.Random(categories)
+    rows = [
+        {
+            "person": f"P{chance.randrange(80):02d}",
+            "date": (FIRST + timedelta(days=number)).isoformat(),
+            "age": str(20 + chance.randrange(categories)) if chance.random() < 0.8 else "",
+            "job": chance.choice(["01", "02", "08", "ZZ", "", "no such code"]),
+        }
+        for number in range(300)
+    ]
+    settings = {
+        "service": {"name": "Generated"},
+        "extract": {"person": "person", "date": "date"},
+        "characteristics": {
+            "age": {"column": "age"},
+            "employment": {"column": "job", "code_list": "employment-status"},
+        },
+    }
+    result = eq.analyse(eq.make_service(settings), pd.DataFrame(rows))
+    latest = {row["person"]: row["age"] for row in rows if row["age"]}
+    table = result.categories
+    here = table[
+        (table["characteristic"] == "age") & (table["level"] == "detailed") & (table["numerator"] > 0)
+    ]
+    found = Counter(dict(zip(here["category"], here["numerator"].astype(int), strict=True)))
+    assert found == Counter(latest.values())
+    jobs = [{**row, "status": JOBS[row["job"]]} for row in rows]
+    best = {}
+    for row in jobs:
+        best[row["person"]] = max(best.get(row["person"], "missing"), row["status"], key=SAYS_MOST.index)
+    assert statuses(result, "employment", "people") == Counter(best.values())
 
 
 def test_the_joint_share_counts_people_with_both():

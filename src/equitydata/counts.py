@@ -42,10 +42,11 @@ def count_all(people: People, rulebook: Rulebook) -> Counts:
     core = [field.name for field in counting.core_fields(coded)]
     breakdown = _breakdown(people, rulebook)
     codes = counting.count_codes(coded)
-    statuses = counting.count_statuses(people, codes)
+    values = counting.count_values(people)
+    statuses = counting.count_statuses(people, values, codes)
     return Counts(
         statuses=statuses,
-        categories=counting.count_categories(people),
+        categories=counting.count_categories(people, values),
         codes=codes,
         joint=counting.count_joint(people, *pair) if pair else None,
         breakdown=breakdown,
@@ -83,22 +84,24 @@ def _breakdown(people: People, rulebook: Rulebook) -> dict[tuple[str, str], pd.D
     for place in ("point_of_care", "site"):
         if len(coded.places[place]) > 1:
             names = dict(enumerate(coded.places[place]))
-            for unit, frame in (
-                ("people", counting.count_known_people(people, place)),
-                ("records", counting.count_known_records(coded, place)),
-            ):
+            for unit, frame in _people_and_records(people, place):
                 found[place, unit] = completeness.fold(frame, frame["number"].map(names))
     if coded.days > 1:
-        for unit, frame in (
-            ("people", counting.count_known_people(people, "day")),
-            ("records", counting.count_known_records(coded, "day")),
-        ):
+        for unit, frame in _people_and_records(people, "day"):
             found["month", unit] = completeness.fold(frame, _months(frame["number"], coded))
     contacts = counting.count_known_people(people, "records")
     bands = rulebook.value("contact_bands")
     found["contacts", "people"] = completeness.fold(
         contacts, completeness.band(contacts["number"], bands), completeness.band_labels(bands)
     )
+    return found
+
+
+def _people_and_records(people: People, by: str) -> list[tuple[str, pd.DataFrame]]:
+    """Counts over people, and over records where a core field is mapped: only those are told over records."""
+    found = [("people", counting.count_known_people(people, by))]
+    if counting.core_fields(people.coded):
+        found.append(("records", counting.count_known_records(people.coded, by)))
     return found
 
 

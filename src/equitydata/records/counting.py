@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import ibis
 import pandas as pd
 
 from equitydata.records.coded import CodedRecords
@@ -35,23 +36,44 @@ _AUDIT = [
 NOT_LISTED = "[values of an identifying field are not listed]"
 
 
-def count_statuses(people: People, codes: pd.DataFrame) -> pd.DataFrame:
+def count_values(people: People) -> pd.DataFrame:
+    """People by the value that was chosen for them, for every characteristic in one query.
+
+    Returns characteristic, rank (of the status), number (of the category), people, records (of these people),
+    self_reported, overridden.
+    """
+    counted = []
+    for name in people.coded.fields:
+        table = people.table.mutate(
+            self_=people.flag(f"{name}_self"), overridden_=people.flag(f"{name}_overridden")
+        )
+        rows = table.group_by(rank=table[f"{name}_rank"], number=table[f"{name}_category"]).agg(
+            people=table.count(),
+            records=table["records"].sum(),
+            self_reported=table["self_"].sum(),
+            overridden=table["overridden_"].sum(),
+        )
+        counted.append(rows.mutate(characteristic=ibis.literal(name)))
+    frame = people.coded.engine.to_frame(ibis.union(*counted).order_by("characteristic", "rank", "number"))
+    sums = dict.fromkeys(("people", "records", "self_reported", "overridden"), "int64")
+    return frame.fillna(dict.fromkeys(sums, 0)).astype(sums)
+
+
+def count_statuses(people: People, values: pd.DataFrame, codes: pd.DataFrame) -> pd.DataFrame:
     """Statuses of every characteristic, over people and over records.
 
-    codes : the code audit, as `count_codes` gives it; its statuses are those of the records as recorded.
+    values : as `count_values` gives them. codes : the code audit, as `count_codes` gives it; its statuses are
+    those of the records as recorded.
     Returns one row per characteristic and status: characteristic, status, people, records, and
     records_carried_back (records of the people whose chosen value has that status).
     """
-    table, rows = people.table, []
+    rows = []
     recorded = codes.groupby(["characteristic", "status"])["records"].sum().to_dict()
+    chosen = values.groupby(["characteristic", "rank"])[["people", "records"]].sum()
     for name, field in people.coded.fields.items():
         if field.settings.applies is not None:
             recorded |= _recorded_statuses(people.coded, field)
-        counted = table.group_by(rank=table[f"{name}_rank"]).agg(
-            people=table.count(), records=table["records"].sum()
-        )
-        by_rank = people.coded.engine.to_frame(counted).set_index("rank")
-        by_rank = by_rank.reindex(range(len(STATUS_RANKS)), fill_value=0).astype("int64")
+        by_rank = chosen.loc[name].reindex(range(len(STATUS_RANKS)), fill_value=0)
         for rank in reversed(range(len(STATUS_RANKS))):
             status = str(STATUS_RANKS[rank])
             found = by_rank.loc[rank]
@@ -71,24 +93,15 @@ def _recorded_statuses(coded: CodedRecords, field: CodedField) -> dict[tuple[str
     return {(field.name, str(status)): int(counts.get(str(status), 0)) for status in STATUS_RANKS}
 
 
-def count_categories(people: People) -> pd.DataFrame:
-    """People and self-reported people in each category met.
+def count_categories(people: People, values: pd.DataFrame) -> pd.DataFrame:
+    """People and self-reported people in each category met; values as `count_values` gives them.
 
     Returns characteristic, category, people, self_reported, overridden.
     """
     frames = []
     for name, field in people.coded.fields.items():
-        table = people.table.mutate(
-            self_=people.flag(f"{name}_self"), overridden_=people.flag(f"{name}_overridden")
-        )
-        table = table.filter(table[f"{name}_rank"] == KNOWN_RANK)
-        counted = table.group_by(number=table[f"{name}_category"]).agg(
-            people=table.count(), self_reported=table["self_"].sum(), overridden=table["overridden_"].sum()
-        )
-        frame = people.coded.engine.to_frame(counted.order_by("number"))
-        frame.insert(0, "characteristic", name)
-        frame.insert(1, "category", frame.pop("number").map(dict(enumerate(field.categories))))
-        frames.append(frame)
+        frame = values[(values["characteristic"] == name) & (values["rank"] == KNOWN_RANK)]
+        frames.append(frame.assign(category=frame["number"].map(dict(enumerate(field.categories)))))
     return _stacked(frames, ["characteristic", "category", "people", "self_reported", "overridden"])
 
 

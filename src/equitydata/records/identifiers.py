@@ -134,10 +134,12 @@ def _thinned(extract: Extract, text: Any) -> Any:
         return text
     one_in = rows // (THIN_ABOVE_ROWS // 2)
     for column in text.columns:
-        chosen = text[column].hash() % one_in == 0
-        kept = engine.count(text.filter(chosen))
-        if THIN_ABOVE_ROWS // 4 <= kept <= THIN_ABOVE_ROWS:
-            return engine.stage(text.filter(chosen), "identifier_sample")
+        # A column of few values would keep far too many rows or none, so the rows are taken up to a limit.
+        chosen = text.filter(text[column].hash() % one_in == 0).limit(THIN_ABOVE_ROWS + 1)
+        sample = engine.stage(chosen, "identifier_sample")
+        if THIN_ABOVE_ROWS // 4 <= engine.count(sample) <= THIN_ABOVE_ROWS:
+            return sample
+        engine.drop(sample)
     return text
 
 
