@@ -337,6 +337,8 @@ def by_local_letter(work: pd.DataFrame, reading: Reading, empty: Mapping[str, An
 def fill(work: pd.DataFrame, found: pd.DataFrame, code_list: str = "") -> pd.DataFrame:
     """Rows still open take the answer found for them."""
     rows = work["status"].eq("") & found["status"].ne("")
+    if not rows.any():
+        return work
     columns = ["category", "status", "matched_by"]
     filled = work.copy()
     filled.loc[rows, columns] = found.loc[rows, columns]
