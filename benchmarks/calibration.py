@@ -19,17 +19,22 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom, poisson
 
-from equitydata.stats.adjustment import adjusted_risks
-from equitydata.stats.comparing import odds_ratio, risk_difference, risk_ratio, two_proportion_test
-from equitydata.stats.comparing_means import mean_difference
-from equitydata.stats.comparing_rates import rate_difference, rate_ratio
-from equitydata.stats.counts import count
-from equitydata.stats.flags import flag
-from equitydata.stats.intervals import proportion
-from equitydata.stats.means import mean
-from equitydata.stats.multiplicity import adjust
-from equitydata.stats.part_and_whole import rest_of
-from equitydata.stats.standardise import directly_standardised_rate
+from equitydata.stats.adjustment.adjusted import adjusted_risks
+from equitydata.stats.judgement.flags import flag
+from equitydata.stats.many_groups.multiplicity import adjust
+from equitydata.stats.one_group.counts import count
+from equitydata.stats.one_group.direct_standardisation import directly_standardised_rate
+from equitydata.stats.one_group.means import mean
+from equitydata.stats.one_group.proportions import proportion
+from equitydata.stats.two_groups.means import mean_difference
+from equitydata.stats.two_groups.part_and_whole import rest_of
+from equitydata.stats.two_groups.proportions import (
+    odds_ratio,
+    risk_difference,
+    risk_ratio,
+    two_proportion_test,
+)
+from equitydata.stats.two_groups.rates import rate_difference, rate_ratio
 
 # A truth that lies on a limit is held, whatever the last bit says.
 ROUNDING = 1e-12

@@ -24,12 +24,12 @@ from scipy.special import betaincinv, gammaincinv, stdtrit
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 from statsmodels.stats.rates import confint_poisson, confint_poisson_2indep
 
-from equitydata.stats.comparing import odds_ratio, risk_difference, risk_ratio
-from equitydata.stats.comparing_means import mean_difference
-from equitydata.stats.comparing_rates import rate_difference, rate_ratio
-from equitydata.stats.counts import rate
-from equitydata.stats.intervals import proportion
-from equitydata.stats.means import mean
+from equitydata.stats.one_group.counts import rate
+from equitydata.stats.one_group.means import mean
+from equitydata.stats.one_group.proportions import proportion
+from equitydata.stats.two_groups.means import mean_difference
+from equitydata.stats.two_groups.proportions import odds_ratio, risk_difference, risk_ratio
+from equitydata.stats.two_groups.rates import rate_difference, rate_ratio
 
 Z = 1.959963984540054
 ROUNDS = 3

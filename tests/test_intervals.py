@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from equitydata.stats.intervals import wilson
+from equitydata.stats.one_group.proportions import wilson
 
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "wilson.csv").open()))
 

@@ -16,7 +16,7 @@ from equitydata.model import TIERS
 from equitydata.next_steps import shortfall, worst_places
 from equitydata.rulebook import characteristics, criterion_checks, load_rulebook
 from equitydata.service import Attestation
-from equitydata.stats.intervals import wilson
+from equitydata.stats.one_group.proportions import wilson
 from equitydata.tables import NEEDS_TABLE, SPECS, empty, with_shares
 from tables_helper import analysed, table
 

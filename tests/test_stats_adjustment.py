@@ -10,7 +10,7 @@ from statsmodels.genmod import families
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.regression.linear_model import OLS
 
-from equitydata.stats.adjustment import adjusted_means, adjusted_rates, adjusted_risks
+from equitydata.stats.adjustment.adjusted import adjusted_means, adjusted_rates, adjusted_risks
 from equitydata.stats.contracts import ContractError
 
 KNOWN = Path(__file__).parent / "known_answers"
@@ -433,7 +433,7 @@ def test_few_events_for_many_coefficients_are_noted():
 
 
 def test_a_model_that_does_not_settle_is_withheld(monkeypatch):
-    monkeypatch.setattr("equitydata.stats.cell_models.ROUNDS", 1)
+    monkeypatch.setattr("equitydata.stats.adjustment.models.ROUNDS", 1)
     answer = fitted("ucb", "logistic", None, 0)
     assert all_missing(answer) and answer.fitted.note == "the model did not converge"
 

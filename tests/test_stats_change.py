@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equitydata.stats.change import change, changes
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.inequality_gaps import difference, ratio
-from equitydata.stats.inequality_groups import as_groups
+from equitydata.stats.inequality.change import change, changes
+from equitydata.stats.inequality.gaps import difference, ratio
+from equitydata.stats.inequality.groups import as_groups
 
 pytestmark = pytest.mark.filterwarnings("error")
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "change.csv").open()))

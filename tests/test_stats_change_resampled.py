@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from equitydata.stats.change import change
-from equitydata.stats.change_resampled import resampled_change
 from equitydata.stats.contracts import ContractError
+from equitydata.stats.inequality.change import change
+from equitydata.stats.inequality.change_resampled import resampled_change
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -10,7 +10,8 @@ from scipy.stats.contingency import relative_risk
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 import plain_two_groups as plain
-from equitydata.stats.comparing import (
+from equitydata.stats.contracts import ContractError
+from equitydata.stats.two_groups.proportions import (
     ODDS_RATIO,
     RISK_DIFFERENCE,
     RISK_RATIO,
@@ -20,7 +21,6 @@ from equitydata.stats.comparing import (
     risk_ratio,
     two_proportion_test,
 )
-from equitydata.stats.contracts import ContractError
 
 NAMES = ("numerator", "denominator", "comparator_numerator", "comparator_denominator")
 MEASURES = {"risk_difference": risk_difference, "risk_ratio": risk_ratio, "odds_ratio": odds_ratio}

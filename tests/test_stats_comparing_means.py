@@ -7,8 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind_from_stats
 
-from equitydata.stats.comparing_means import mean_and_variance, mean_difference, mean_test
 from equitydata.stats.contracts import ContractError
+from equitydata.stats.two_groups.means import mean_and_variance, mean_difference, mean_test
 
 NAMES = ("size", "mean", "variance", "comparator_size", "comparator_mean", "comparator_variance")
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "mean_difference.csv").open()))

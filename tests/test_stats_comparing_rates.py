@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from statsmodels.stats.rates import confint_poisson_2indep, test_poisson_2indep
 
 import plain_two_groups as plain
-from equitydata.stats.comparing_rates import (
+from equitydata.stats.contracts import ContractError
+from equitydata.stats.two_groups.rates import (
     RATE_DIFFERENCE,
     RATE_RATIO,
     TWO_RATES,
@@ -16,7 +17,6 @@ from equitydata.stats.comparing_rates import (
     rate_ratio,
     two_rate_test,
 )
-from equitydata.stats.contracts import ContractError
 
 test_poisson_2indep.__test__ = False  # a function of statsmodels, not a test of ours
 

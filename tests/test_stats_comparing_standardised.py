@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equitydata.stats.comparing import risk_difference
-from equitydata.stats.comparing_standardised import (
-    standardised_difference,
-    standardised_difference_wald,
-    standardised_ratio,
-)
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.intervals import wilson
-from equitydata.stats.mover import mover_difference
+from equitydata.stats.one_group.proportions import wilson
+from equitydata.stats.two_groups.mover import mover_difference
+from equitydata.stats.two_groups.proportions import risk_difference
+from equitydata.stats.two_groups.standardised_rates import (
+    standardised_rate_difference,
+    standardised_rate_difference_wald,
+    standardised_rate_ratio,
+)
 
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "standardised_comparison.csv").open()))
 VARIANCES = ("value", "variance", "comparator_value", "comparator_variance")
@@ -25,9 +25,11 @@ LIMITS = ("value", "lower", "upper", "comparator_value", "comparator_lower", "co
 def test_ratio_and_difference_equal_the_known_ones(case):
     numbers = {key: float(text) for key, text in case.items() if key != "source"}
     confidence = numbers["confidence"]
-    ratio = standardised_ratio(**{key: numbers[key] for key in VARIANCES}, confidence=confidence)
-    gap = standardised_difference(**{key: numbers[key] for key in LIMITS}, confidence=confidence)
-    wald = standardised_difference_wald(**{key: numbers[key] for key in VARIANCES}, confidence=confidence)
+    ratio = standardised_rate_ratio(**{key: numbers[key] for key in VARIANCES}, confidence=confidence)
+    gap = standardised_rate_difference(**{key: numbers[key] for key in LIMITS}, confidence=confidence)
+    wald = standardised_rate_difference_wald(
+        **{key: numbers[key] for key in VARIANCES}, confidence=confidence
+    )
     got = [ratio.value, ratio.lower, ratio.upper, gap.value, gap.lower, gap.upper, wald.lower, wald.upper]
     known = ["ratio", "ratio_lower", "ratio_upper", "difference", "difference_lower", "difference_upper"]
     known = [numbers[key] for key in [*known, "wald_lower", "wald_upper"]]
@@ -94,11 +96,11 @@ def test_swapping_the_parts_negates_the_limits(first, second):
     st.floats(0.001, 10), st.floats(1e-6, 1), st.floats(0.001, 10), st.floats(1e-6, 1), st.floats(0.01, 1e5)
 )
 def test_the_unit_of_the_rates_and_the_order_do_what_they_should_to_a_ratio(d1, v1, d2, v2, unit):
-    there = standardised_ratio(value=d1, variance=v1, comparator_value=d2, comparator_variance=v2)
-    other = standardised_ratio(
+    there = standardised_rate_ratio(value=d1, variance=v1, comparator_value=d2, comparator_variance=v2)
+    other = standardised_rate_ratio(
         value=d1 * unit, variance=v1 * unit**2, comparator_value=d2 * unit, comparator_variance=v2 * unit**2
     )
-    back = standardised_ratio(value=d2, variance=v2, comparator_value=d1, comparator_variance=v1)
+    back = standardised_rate_ratio(value=d2, variance=v2, comparator_value=d1, comparator_variance=v1)
     assert [other.value, other.lower, other.upper] == pytest.approx(
         [there.value, there.lower, there.upper], rel=1e-6
     )
@@ -108,7 +110,7 @@ def test_the_unit_of_the_rates_and_the_order_do_what_they_should_to_a_ratio(d1, 
 
 
 def test_a_withheld_rate_withholds_the_comparison_and_says_why(recwarn):
-    ratio = standardised_ratio(
+    ratio = standardised_rate_ratio(
         value=[np.nan, 0, 2, 0, 3],
         variance=[1, 1, 1, 1, np.nan],
         comparator_value=[2, 2, 0, 0, 1],
@@ -123,7 +125,7 @@ def test_a_withheld_rate_withholds_the_comparison_and_says_why(recwarn):
         "both standardised rates are 0: no ratio",
         "the limits of a standardised rate are missing",
     ]
-    gap = standardised_difference(
+    gap = standardised_rate_difference(
         value=[np.nan, 2],
         lower=[[np.nan, np.nan], [1, 0.5]],
         upper=[[np.nan, np.nan], [3, 4]],
@@ -141,7 +143,7 @@ def test_a_withheld_rate_withholds_the_comparison_and_says_why(recwarn):
 
 
 def test_several_levels_and_no_entries_keep_their_shapes():
-    ratio = standardised_ratio(
+    ratio = standardised_rate_ratio(
         value=[2, 3],
         variance=[0.1, 0.1],
         comparator_value=[1, 1],
@@ -149,15 +151,15 @@ def test_several_levels_and_no_entries_keep_their_shapes():
         confidence=(0.9, 0.95),
     )
     assert ratio.lower.shape == (2, 2) and (ratio.lower[:, 0] > ratio.lower[:, 1]).all()
-    empty = standardised_ratio(value=[], variance=[], comparator_value=[], comparator_variance=[])
+    empty = standardised_rate_ratio(value=[], variance=[], comparator_value=[], comparator_variance=[])
     assert empty.value.shape == (0,)
 
 
 def test_entries_that_cannot_be_are_refused():
     with pytest.raises(ContractError, match="variance is negative"):
-        standardised_ratio(value=1, variance=-1, comparator_value=1, comparator_variance=1)
+        standardised_rate_ratio(value=1, variance=-1, comparator_value=1, comparator_variance=1)
     with pytest.raises(ContractError, match="not of the shape"):
-        standardised_difference(
+        standardised_rate_difference(
             value=[1],
             lower=[0.5],
             upper=[2],

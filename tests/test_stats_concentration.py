@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equitydata.stats.concentration import (
+from equitydata.stats.contracts import ContractError
+from equitydata.stats.inequality.concentration import (
     absolute_concentration,
     erreygers_index,
     relative_concentration,
     wagstaff_index,
 )
-from equitydata.stats.contracts import ContractError
-from equitydata.stats.inequality_groups import as_groups
+from equitydata.stats.inequality.groups import as_groups
 
 pytestmark = pytest.mark.filterwarnings("error")
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "concentration.csv").open()))

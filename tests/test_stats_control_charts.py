@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.control_charts import NO_RANGE, NO_VARIATION, SCREENED, TOO_FEW, xmr
+from equitydata.stats.units.control_charts import NO_RANGE, NO_VARIATION, SCREENED, TOO_FEW, xmr
 
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "control_charts.csv").open()))
 

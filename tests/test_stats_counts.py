@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.counts import byar, count, count_limits, poisson_exact, rate
+from equitydata.stats.one_group.counts import byar, count, count_limits, poisson_exact, rate
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.equivalence import equivalence, two_one_sided_tests
+from equitydata.stats.judgement.equivalence import equivalence, two_one_sided_tests
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equitydata.stats.comparing import risk_ratio, two_proportion_test
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.flags import STATES, flag
-from equitydata.stats.multiplicity import adjust
+from equitydata.stats.judgement.flags import STATES, flag
+from equitydata.stats.many_groups.multiplicity import adjust
+from equitydata.stats.two_groups.proportions import risk_ratio, two_proportion_test
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equitydata.stats import funnels
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.funnels import (
+from equitydata.stats.one_group.proportions import wilson
+from equitydata.stats.units import funnels
+from equitydata.stats.units.funnels import (
     FUNNEL_CONFIDENCE,
     NO_SPREAD,
     TOO_FEW_EVENTS,
@@ -21,7 +22,6 @@ from equitydata.stats.funnels import (
     rate_limits,
     standardised_rate_funnel,
 )
-from equitydata.stats.intervals import wilson
 
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "funnels.csv").open()))
 CURVES = {"proportion": proportion_limits, "rate": rate_limits}

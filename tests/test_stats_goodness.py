@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.goodness import goodness_of_fit
+from equitydata.stats.many_groups.goodness_of_fit import goodness_of_fit
 
 pytestmark = pytest.mark.filterwarnings("error")
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "goodness_of_fit.csv").open()))

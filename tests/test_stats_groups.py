@@ -9,7 +9,7 @@ from scipy.stats import chi2_contingency
 from statsmodels.stats.oneway import anova_generic
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.groups import chi_square, chi_square_table, rate_homogeneity, welch_anova
+from equitydata.stats.many_groups.omnibus import chi_square, chi_square_table, rate_homogeneity, welch_anova
 
 pytestmark = pytest.mark.filterwarnings("error")
 KNOWN = Path(__file__).parent / "known_answers"

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.counts import rate
-from equitydata.stats.indirect import (
+from equitydata.stats.one_group.counts import rate
+from equitydata.stats.one_group.indirect_standardisation import (
     NOT_COMPARABLE,
     expected_events,
     indirectly_standardised_rate,

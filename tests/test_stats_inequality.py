@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from equitydata.stats import inequality as eq
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.inequality_simulated import redrawn, scale_errors
+from equitydata.stats.inequality.simulated import redrawn, scale_errors
 
 pytestmark = pytest.mark.filterwarnings("error")
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "inequality.csv").open()))

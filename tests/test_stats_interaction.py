@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.interaction import (
+from equitydata.stats.intersections.interaction import (
     ALL_EVENTS,
     EMPTY_CELL,
     NO_JOINT_EVENTS,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.life_expectancy import life_expectancy
+from equitydata.stats.one_group.life_expectancy import life_expectancy
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.means import SPREAD_LOST, mean
+from equitydata.stats.one_group.means import SPREAD_LOST, mean
 
 pytestmark = pytest.mark.filterwarnings("error")
 

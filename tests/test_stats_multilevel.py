@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.multilevel import (
+from equitydata.stats.intersections.multilevel import (
     ENTANGLED,
     NO_NULL_VARIANCE,
     NO_VARIANCE,
@@ -23,7 +23,7 @@ from equitydata.stats.multilevel import (
     intersectional_strata,
     strata_model,
 )
-from equitydata.stats.stratum_likelihood import StratumCounts, _likelihood
+from equitydata.stats.intersections.stratum_likelihood import StratumCounts, _likelihood
 
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "multilevel.csv").open()))
 Z = 1.959963984540054
@@ -264,7 +264,7 @@ def test_likelihood_and_slopes_hold_for_small_and_large_spread(deviation):
 
 
 def test_a_search_that_ends_nowhere_is_said(monkeypatch):
-    from equitydata.stats import stratum_likelihood
+    from equitydata.stats.intersections import stratum_likelihood
 
     monkeypatch.setattr(stratum_likelihood, "_polish", lambda at, data: (at, None))
     model = strata_model(numerator=X2, denominator=N2)

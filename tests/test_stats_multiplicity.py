@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.multiplicity import adjust
+from equitydata.stats.many_groups.multiplicity import adjust
 
 pytestmark = pytest.mark.filterwarnings("error")
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "multiplicity.csv").open()))

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.funnels import proportion_funnel
-from equitydata.stats.overdispersion import (
+from equitydata.stats.units.funnels import proportion_funnel
+from equitydata.stats.units.overdispersion import (
     NO_EVENTS_NO_LOG,
     NO_UNITS,
     POORLY_KNOWN,

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equitydata.stats.comparing import odds_ratio, risk_difference, risk_ratio
-from equitydata.stats.comparing_means import mean_difference
-from equitydata.stats.comparing_rates import rate_ratio
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.part_and_whole import (
+from equitydata.stats.two_groups.means import mean_difference
+from equitydata.stats.two_groups.part_and_whole import (
     difference_to_overall,
     naive_z_factor,
     ratio_to_overall,
     rest_of,
 )
+from equitydata.stats.two_groups.proportions import odds_ratio, risk_difference, risk_ratio
+from equitydata.stats.two_groups.rates import rate_ratio
 
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "part_and_whole.csv").open()))
 NAMES = ("numerator", "denominator", "total_numerator", "total_denominator")

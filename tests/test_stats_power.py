@@ -11,7 +11,7 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.power import detectable_rate_ratio, detectable_ratio
+from equitydata.stats.judgement.power import detectable_rate_ratio, detectable_ratio
 
 pytestmark = pytest.mark.filterwarnings("error")
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "power.csv").open()))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.intervals import PROPORTION_INTERVALS, clopper_pearson, proportion
+from equitydata.stats.one_group.proportions import PROPORTION_INTERVALS, clopper_pearson, proportion
 
 pytestmark = pytest.mark.filterwarnings("error")
 

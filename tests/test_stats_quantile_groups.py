@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.quantile_groups import quantile_groups
+from equitydata.stats.one_group.quantile_groups import quantile_groups
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.means import median, quantile
+from equitydata.stats.one_group.means import median, quantile
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 import plain_two_groups as plain
-from equitydata.stats import roots
-from equitydata.stats.roots import increasing_root
-from equitydata.stats.score import (
+from equitydata.stats.two_groups import roots
+from equitydata.stats.two_groups.roots import increasing_root
+from equitydata.stats.two_groups.score import (
     odds_ratio_score,
     rate_difference_score,
     risk_difference_score,

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equitydata.stats.comparing import risk_ratio
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.intervals import clopper_pearson
-from equitydata.stats.shares import (
+from equitydata.stats.many_groups.representation import (
     repeat_dispersion,
     representation_gap,
     representation_ratio,
     sampled_ratio,
     share_test,
 )
+from equitydata.stats.one_group.proportions import clopper_pearson
+from equitydata.stats.two_groups.proportions import risk_ratio
 
 pytestmark = pytest.mark.filterwarnings("error")
 KNOWN = Path(__file__).parent / "known_answers"

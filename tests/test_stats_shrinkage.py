@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.counts import count_limits
-from equitydata.stats.intervals import wilson
-from equitydata.stats.shrinkage import (
+from equitydata.stats.one_group.counts import count_limits
+from equitydata.stats.one_group.proportions import wilson
+from equitydata.stats.units.shrinkage import (
     ALL_OR_NONE,
     NO_VARIATION,
     ONE_EACH,

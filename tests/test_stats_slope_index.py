@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.inequality_answer import Inequality
-from equitydata.stats.inequality_groups import as_groups
-from equitydata.stats.slope_counts import slope_index_from_counts
-from equitydata.stats.slope_index import lack_of_fit, slope_index
+from equitydata.stats.inequality.answer import Inequality
+from equitydata.stats.inequality.groups import as_groups
+from equitydata.stats.inequality.slope_from_counts import slope_index_from_counts
+from equitydata.stats.inequality.slope_index import lack_of_fit, slope_index
 
 pytestmark = pytest.mark.filterwarnings("error")
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "slope_index.csv").open()))

@@ -7,7 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.standardise import BELOW_ZERO, directly_standardised_rate, repeat_sums
+from equitydata.stats.one_group.direct_standardisation import (
+    BELOW_ZERO,
+    directly_standardised_rate,
+    repeat_sums,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -8,16 +8,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import StratifiedTable
 
-from equitydata.stats.comparing import odds_ratio, risk_ratio
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.stratified import (
+from equitydata.stats.two_groups.proportions import odds_ratio, risk_ratio
+from equitydata.stats.two_groups.stratified import (
     stratified_odds_ratio,
     stratified_rate_difference,
     stratified_rate_ratio,
     stratified_risk_difference,
     stratified_risk_ratio,
 )
-from equitydata.stats.stratified_tests import (
+from equitydata.stats.two_groups.stratified_tests import (
     MEASURES,
     cochran_mantel_haenszel_test,
     homogeneity,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.trend import cochran_armitage, poisson_trend
+from equitydata.stats.many_groups.trend import cochran_armitage, poisson_trend
 
 pytestmark = pytest.mark.filterwarnings("error")
 CASES = list(csv.DictReader((Path(__file__).parent / "known_answers" / "trend.csv").open()))

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equitydata.stats.comparing import risk_ratio
 from equitydata.stats.contracts import ContractError
-from equitydata.stats.intervals import wilson
-from equitydata.stats.unknowns import outcome_bounds, representation_bounds
+from equitydata.stats.judgement.unknowns import outcome_bounds, representation_bounds
+from equitydata.stats.one_group.proportions import wilson
+from equitydata.stats.two_groups.proportions import risk_ratio
 
 pytestmark = pytest.mark.filterwarnings("error")
 

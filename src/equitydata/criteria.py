@@ -16,7 +16,7 @@ import pandas as pd
 from equitydata.figures import PLACES
 from equitydata.rulebook import CriterionCheck, Rulebook, characteristics, criterion_checks
 from equitydata.service import Attestation
-from equitydata.stats.intervals import wilson
+from equitydata.stats.one_group.proportions import wilson
 from equitydata.tables import CRITERIA_TABLE, shape, with_shares
 
 MET, NOT_MET, NOT_ASSESSED, NOT_APPLICABLE = "met", "not met", "not assessed", "not applicable"

@@ -13,7 +13,7 @@ import pandas as pd
 from equitydata import codelists
 from equitydata.completeness import NOT_RECORDED
 from equitydata.rulebook import Rulebook
-from equitydata.stats.intervals import wilson
+from equitydata.stats.one_group.proportions import wilson
 from equitydata.tables import FLAGS_TABLE, shape, with_shares
 
 _COLUMNS = ["flag", "characteristic", "place", "numerator", "denominator", "compared_with", "finding", "why"]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from equitydata.errors import EquityDataError
-from equitydata.stats.intervals import wilson
+from equitydata.stats.one_group.proportions import wilson
 
 
 @dataclass(frozen=True)
