@@ -8,6 +8,8 @@ alone; with --check nothing is written, and the exit code is 1 where a page is o
 from __future__ import annotations
 
 import argparse
+import importlib
+import inspect
 import json
 import re
 import sys
@@ -31,6 +33,16 @@ from equitydata.rulebook import (
 from equitydata.service import service_schema
 from equitydata.tables import SPECS, TableSpec
 
+STATISTICS_DOORS = (
+    "one_group",
+    "two_groups",
+    "many_groups",
+    "inequality",
+    "units",
+    "intersections",
+    "adjustment",
+    "judgement",
+)
 PAGES = ("README.md", "docs/*.md", "notebooks/README.md")
 _REGION = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # Model of the schema -> heading of its table in the service file, and what its page says above the keys.
@@ -330,6 +342,23 @@ KINDS: Mapping[str, str] = {
     "criteria": "Criteria",
 }
 
+# ---------------------------------------------------------------- statistics
+
+
+def statistics() -> str:
+    """Every function behind the doors of `equitydata.stats`, with the first words of its docstring."""
+    rows = []
+    for door in STATISTICS_DOORS:
+        module = importlib.import_module(f"equitydata.stats.{door}")
+        functions = {name: getattr(module, name) for name in module.__all__}
+        rows += [
+            (f"`{door}`", f"`{name}`", inspect.getdoc(function).splitlines()[0])
+            for name, function in functions.items()
+            if inspect.isfunction(function)
+        ]
+    return table(("door", "function", "what it gives"), rows)
+
+
 REGIONS: Mapping[str, Callable[[], str]] = {
     "service-keys": service_keys,
     "characteristics": characteristic_rows,
@@ -341,6 +370,7 @@ REGIONS: Mapping[str, Callable[[], str]] = {
     "categories": categories,
     "tables": table_specs,
     "reference-tables": reference_tables,
+    "statistics": statistics,
 }
 
 
