@@ -39,8 +39,8 @@ from equitydata.records.gathering import (
 )
 from equitydata.rulebook import Rulebook
 
-# An estimate of what an engine holds for one person and field while it gathers them, from the widths of the sums
-# and the key; and how much of its memory that may take.
+# What an engine may hold for one person and field while it gathers them, on the safe side: the second look, where most
+# people need one, is the wider of the two. And how much of its memory that may take.
 BYTES_A_PERSON = 110
 BYTES_A_FIELD = 10
 SHARE_OF_MEMORY = 0.75
