@@ -46,6 +46,9 @@ class About(_Model):
     level: Literal["service", "organisation"] = Field(
         "service", description="Which maturity matrix is used: service or organisation."
     )
+    counted: Literal["patients", "staff"] = Field(
+        "patients", description="Whose records these are: the people who are served, or the workforce."
+    )
     area: tuple[str, ...] = Field(
         (), description="Who it serves: codes or names of local authorities; region and nation follow."
     )
@@ -65,23 +68,46 @@ class About(_Model):
         return ages
 
 
-class Condition(_Model):
-    """A test of one column. Values are compared as trimmed text, upper and lower case alike."""
+class DaysApart(_Model):
+    """The days from one date to another: two columns of the extract."""
 
-    column: str = Field(description="Column of the extract.")
+    from_: str = Field(alias="from", description="Column with the earlier date.")
+    to: str = Field(description="Column with the later date.")
+
+
+class Condition(_Model):
+    """A test of one column, or of the days between two. Values are compared as trimmed text, in any letter case."""
+
+    column: str | None = Field(None, description="Column of the extract.")
+    days: DaysApart | None = Field(None, description="Two date columns, whose days apart are tested instead.")
     in_: tuple[str, ...] | None = Field(None, alias="in", description="One of these values.")
     not_in: tuple[str, ...] | None = Field(None, description="None of these values; a blank is none of them.")
     equals: str | None = Field(None, description="This value.")
     missing: bool | None = Field(None, description="true: blank; false: filled.")
     at_least: float | None = Field(None, description="This number or more.")
     at_most: float | None = Field(None, description="This number or less.")
+    between: tuple[float, float] | None = Field(None, description="From the first to the second number.")
 
     @pydantic.model_validator(mode="after")
     def _has_a_test(self) -> Condition:
-        tests = (self.in_, self.not_in, self.equals, self.missing, self.at_least, self.at_most)
-        if all(test is None for test in tests):
-            raise ValueError("a condition needs one of: in, not_in, equals, missing, at_least, at_most")
+        if (self.column is None) == (self.days is None):
+            raise ValueError("a condition tests one column, or the days between two: column or days")
+        texts = (self.in_, self.not_in, self.equals)
+        numbers = (self.missing, self.at_least, self.at_most, self.between)
+        if all(test is None for test in (*texts, *numbers)):
+            raise ValueError(
+                "a condition needs one of: in, not_in, equals, missing, at_least, at_most, between"
+            )
+        if self.days is not None and any(test is not None for test in texts):
+            raise ValueError("days apart are tested with at_least, at_most, between or missing")
+        if self.between is not None and self.between[0] > self.between[1]:
+            raise ValueError("between gives the smaller number first, for example [1, 5]")
         return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the extract that are looked at."""
+        return (self.column,) if self.column is not None else (self.days.from_, self.days.to)  # type: ignore[union-attr]
 
 
 class ExtractSettings(_Model):
@@ -147,18 +173,142 @@ class CharacteristicSettings(_Model):
     )
 
 
+class Benchmark(_Model):
+    """The same measure in a wider area, to hold every group against."""
+
+    label: str = Field(description="Whose figure it is, for example England 2024/25.")
+    numerator: float = Field(description="Those who met it there; for a rate, the events.")
+    denominator: float = Field(gt=0, description="Those who could have; for a rate, the person-time.")
+    source: str = Field(description="Where the figure is published.")
+
+
+Conditions = tuple[Condition, ...]
+STATISTICS = ("share", "rate", "population_rate", "mean", "quantile")
+
+
 class Measure(_Model):
-    """An outcome as defined: who meets the numerator among those who meet the denominator."""
+    """An outcome as defined: who meets the numerator among those who meet the denominator.
+
+    A share needs a numerator, or a value and a standard; a rate needs a numerator and person_time, or
+    per_residents = true; a mean needs a value, and a quantile a value and quantile.
+    """
 
     label: str = Field(description="Name that people read.")
     kind: Literal["access", "uptake", "experience", "outcome", "safety", "quality", "prevalence"] = Field(
         description="What sort of outcome it is."
     )
     counts: Literal["contacts", "people"] = Field("contacts", description="What is counted.")
-    value: str | None = Field(None, description="Column with a number, for a mean or median.")
-    denominator: Condition | None = Field(None, description="Who could meet it.")
-    numerator: Condition | None = Field(None, description="Who met it.")
+    person: Literal["any", "all", "latest"] = Field(
+        "any",
+        description="With people counted: who has met it, those with any such record, all, or their latest.",
+    )
+    denominator: Conditions = Field(
+        (), description="Who could meet it: one condition, or several that all hold."
+    )
+    numerator: Conditions = Field((), description="Who met it: one condition, or several that all hold.")
+    value: str | DaysApart | None = Field(
+        None,
+        description="Column with a number, or the days between two dates, for a mean, quantile or standard.",
+    )
+    standard: float | None = Field(None, description="With value: to meet it is a value up to this number.")
+    quantile: float | None = Field(None, gt=0, lt=1, description="With value: 0.5 for the median.")
+    person_time: str | None = Field(None, description="Column with the time at risk, for a rate.")
+    per_residents: bool = Field(False, description="true: a rate against the residents of the area.")
+    multiplier: float = Field(1000, gt=0, description="Rates are shown per so many.")
+    period: Period = Field(default_factory=Period, description="Where it differs from the service's.")
     polarity: Literal["favourable", "adverse", "neutral"] = Field(description="Is more of it good or bad?")
+    target: float | None = Field(
+        None, description="A fixed value to hold every group against, a fraction for a share."
+    )
+    benchmark: Benchmark | None = Field(None, description="The figure of a wider area.")
+    source: str = Field("", description="Where the definition is from.")
+
+    @pydantic.field_validator("denominator", "numerator", mode="before")
+    @classmethod
+    def _several(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, (Mapping, Condition)) else given
+
+    @pydantic.model_validator(mode="after")
+    def _is_one_statistic(self) -> Measure:
+        if self.value is not None and self.numerator:
+            raise ValueError("a measure has a numerator or a value, not both; a value may have a standard")
+        if self.value is None and not self.numerator:
+            raise ValueError("a measure needs a numerator, or a value for a mean, quantile or standard")
+        if self.value is None and (self.standard is not None or self.quantile is not None):
+            raise ValueError("standard and quantile need a value")
+        if self.standard is not None and self.quantile is not None:
+            raise ValueError("a value has a standard or a quantile, not both")
+        if self.per_residents and (self.person_time or self.denominator or self.value is not None):
+            raise ValueError(
+                "per_residents has the residents as denominator: leave out denominator, person_time and value"
+            )
+        if self.person_time is not None and (self.value is not None or self.counts == "people"):
+            raise ValueError(
+                'person_time makes a rate of events: it needs a numerator, and counts = "contacts"'
+            )
+        return self
+
+    @property
+    def statistic(self) -> str:
+        """One of STATISTICS: share, rate, population_rate, mean or quantile."""
+        if self.quantile is not None:
+            return "quantile"
+        if self.value is not None and self.standard is None:
+            return "mean"
+        if self.per_residents:
+            return "population_rate"
+        return "rate" if self.person_time is not None else "share"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the extract that the measure looks at."""
+        conditions = [column for each in (*self.denominator, *self.numerator) for column in each.columns]
+        values = (self.value.from_, self.value.to) if isinstance(self.value, DaysApart) else (self.value,)
+        return tuple(column for column in (*conditions, *values, self.person_time) if column is not None)
+
+
+class AnalysisSettings(_Model):
+    """What is stratified by what, and held against whom."""
+
+    characteristics: tuple[str, ...] | None = Field(
+        None, description="Characteristics to stratify outcomes by; all that are mapped when left out."
+    )
+    crossings: tuple[str, ...] | None = Field(
+        None,
+        description='Pairs to cross, for example "ethnicity x sex"; ethnicity by sex and by deprivation when left out.',
+    )
+    trend: Literal["month", "quarter", "year", "none"] = Field("quarter", description="Steps of the trend.")
+    trend_by: tuple[str, ...] = Field(
+        ("ethnicity", "language", "sex", "age", "deprivation", "disability"),
+        description="Characteristics whose groups are followed over time.",
+    )
+    reference: dict[str, str] = Field(
+        {}, description='Reference group by characteristic, for example ethnicity = "White British".'
+    )
+    family: Literal["characteristic", "report"] = Field(
+        "characteristic",
+        description="What one p-value is adjusted for: the groups of its characteristic, or the whole report.",
+    )
+
+
+class ReferenceSettings(_Model):
+    """Reference tables of the analyst's own, made by `equitydata reference add`."""
+
+    folder: str = Field("reference", description="Where they are, relative to the service file.")
+
+
+class ListeningSettings(_Model):
+    """The register of the ways the service listens to people, and of what was heard."""
+
+    path: str | None = Field(
+        None, description="TOML or CSV; qualitative.toml beside the service file when left out."
+    )
+
+
+class HistorySettings(_Model):
+    """The log of runs, which shows that analysis is done regularly."""
+
+    path: str = Field("equitydata-runs.jsonl", description="File, relative to the service file.")
 
 
 class Attestation(_Model):
@@ -193,10 +343,21 @@ class Service(_Model):
         {}, description="What is known of people: one table per characteristic."
     )
     measures: dict[str, Measure] = Field({}, description="Outcomes to stratify.")
+    analysis: AnalysisSettings = Field(
+        default_factory=AnalysisSettings, description="What is stratified by what, and held against whom."
+    )
+    reference: ReferenceSettings = Field(
+        default_factory=ReferenceSettings, description="Reference tables of your own."
+    )
+    listening: ListeningSettings = Field(
+        default_factory=ListeningSettings, description="How the service listens to people."
+    )
+    history: HistorySettings = Field(default_factory=HistorySettings, description="The log of runs.")
     attestations: dict[str, Attestation] = Field({}, description="What no extract can show, by criterion id.")
     sharing: Sharing | None = Field(None, description="The file that is shared.")
     rules: dict[str, Any] = Field({}, description="Choices that differ from the defaults.")
     folder: Path = Field(Path(), exclude=True, description="Folder that paths are relative to.")
+    file: str = Field("service file", exclude=True, description="Name of the file, for messages.")
 
     @property
     def rulebook(self) -> Rulebook:
@@ -235,7 +396,7 @@ def make_service(
     Raises ConfigError.
     """
     try:
-        service = Service.model_validate({**content, "folder": folder or Path()})
+        service = Service.model_validate({**content, "folder": folder or Path(), "file": name})
     except pydantic.ValidationError as error:
         raise _explain(error, text, name) from None
     for wanted in service.characteristics:

@@ -23,7 +23,7 @@ def mapped_columns(service: Service) -> dict[str, str]:
     for key in ("person", "date", "record", "point_of_care", "site"):
         columns[getattr(extract, key)] = f"[extract] {key}"
     for number, condition in enumerate(extract.exclude, start=1):
-        columns[condition.column] = f"[extract] exclude, condition {number}"
+        columns |= dict.fromkeys(condition.columns, f"[extract] exclude, condition {number}")
     for name, settings in service.characteristics.items():
         where = f"[characteristics.{name}]"
         columns[settings.column] = f"{where} column"

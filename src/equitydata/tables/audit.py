@@ -1,60 +1,8 @@
-"""What one row of each table is, what its columns mean, and which of them are counts of people or records.
-
-`release` reads the counts and shares named here, so a table is protected by being described.
-"""
+"""The tables of an audit: completeness, verification, flags, figures, criteria."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import numpy as np
-import pandas as pd
-
-from equitydata.errors import EquityDataError
-from equitydata.stats.one_group.proportions import wilson
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share worked out from two counts of the same row."""
-
-    value: str = "value"
-    numerator: str = "numerator"
-    denominator: str = "denominator"
-    lower: str = "lower"
-    upper: str = "upper"
-
-
-@dataclass(frozen=True)
-class TableSpec:
-    """One table.
-
-    row : what one row is.
-    columns : column -> its meaning and unit, in order.
-    counts : columns that count people or records.
-    shares : shares worked out from counts; hidden with them.
-    derived : further columns that would give a hidden count away.
-    text : columns that may hold recorded text, kept back where few records hold it.
-    """
-
-    name: str
-    title: str
-    row: str
-    columns: Mapping[str, str]
-    counts: tuple[str, ...] = ()
-    shares: tuple[Share, ...] = ()
-    derived: tuple[str, ...] = ()
-    text: tuple[str, ...] = field(default=())
-
-
-_SHARE_COLUMNS = {
-    "numerator": "people or records that meet it",
-    "denominator": "people or records to whom it applies",
-    "value": "numerator / denominator, fraction",
-    "lower": "lower Wilson limit, fraction",
-    "upper": "upper Wilson limit, fraction",
-}
+from equitydata.tables.spec import SHARE_COLUMNS, Share, TableSpec
 
 STATUSES_TABLE = TableSpec(
     "statuses",
@@ -79,7 +27,7 @@ COMPLETENESS_TABLE = TableSpec(
         "label": "characteristic as people read it",
         "measure": "populated, valid, asked, known, known_or_declined, detailed or specific",
         "unit": "people, records or records_carried_back",
-        **_SHARE_COLUMNS,
+        **SHARE_COLUMNS,
     },
     counts=("numerator", "denominator"),
     shares=(Share(),),
@@ -95,7 +43,7 @@ BREAKDOWN_TABLE = TableSpec(
         "group": "the group; Not recorded is a group",
         "order": "place of the group within the dimension",
         "unit": "people or records",
-        **_SHARE_COLUMNS,
+        **SHARE_COLUMNS,
         "flagged": "true where the value is so far below the whole that the rules flag it",
     },
     counts=("numerator", "denominator"),
@@ -168,7 +116,7 @@ VERIFICATION_TABLE = TableSpec(
         "label": "characteristic as people read it",
         "measure": "repeated, independent, agree_detailed, agree_group, self_reported, proxy, ...",
         "unit": "people or records",
-        **_SHARE_COLUMNS,
+        **SHARE_COLUMNS,
         "note": "what the number can and cannot say",
     },
     counts=("numerator", "denominator"),
@@ -183,7 +131,7 @@ AGREEMENT_TABLE = TableSpec(
         "label": "characteristic as people read it",
         "level": "detailed or group: the level at which recordings are compared",
         "group": "group of the person's chosen value",
-        **_SHARE_COLUMNS,
+        **SHARE_COLUMNS,
         "flagged": "true where agreement is below the rule's floor",
     },
     counts=("numerator", "denominator"),
@@ -260,7 +208,7 @@ FIGURES_TABLE = TableSpec(
         "label": "what it is, in words",
         "family": "criterion family it serves",
         "unit": "people, records or points of care",
-        **_SHARE_COLUMNS,
+        **SHARE_COLUMNS,
         "measured": "false: it could not be measured",
         "reason": "why it could not be measured",
     },
@@ -359,57 +307,3 @@ IDENTIFIERS_TABLE = TableSpec(
         "share": "share of sampled values that look like one, fraction",
     },
 )
-
-SPECS: Mapping[str, TableSpec] = {
-    spec.name: spec
-    for spec in (
-        STATUSES_TABLE,
-        COMPLETENESS_TABLE,
-        BREAKDOWN_TABLE,
-        CATEGORIES_TABLE,
-        CODES_TABLE,
-        POINTS_TABLE,
-        VERIFICATION_TABLE,
-        AGREEMENT_TABLE,
-        SWAPS_TABLE,
-        OBSERVED_TABLE,
-        STEPS_TABLE,
-        FLAGS_TABLE,
-        FIGURES_TABLE,
-        CRITERIA_TABLE,
-        AREAS_TABLE,
-        STEPS_TO_LIFT_TABLE,
-        NEEDS_TABLE,
-        IDENTIFIERS_TABLE,
-    )
-}
-
-
-def shape(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
-    """A frame with exactly the columns of its specification, in order, rows numbered from 0.
-
-    Raises EquityDataError where a column is missing: a fault of ours, not of the data.
-    """
-    absent = [column for column in spec.columns if column not in frame.columns]
-    if absent:
-        raise EquityDataError(f"Table '{spec.name}' lacks the column '{absent[0]}'.")
-    return frame[list(spec.columns)].reset_index(drop=True)
-
-
-def empty(spec: TableSpec) -> pd.DataFrame:
-    """A table without rows."""
-    return pd.DataFrame(columns=list(spec.columns))
-
-
-def with_shares(frame: pd.DataFrame, *, confidence: float, share: Share | None = None) -> pd.DataFrame:
-    """The frame with value, lower and upper worked out from its two counts.
-
-    A denominator of 0 or a missing count gives missing, never 0.
-    """
-    share = share or Share()
-    numerator = pd.to_numeric(frame[share.numerator], errors="coerce").to_numpy(dtype=float)
-    denominator = pd.to_numeric(frame[share.denominator], errors="coerce").to_numpy(dtype=float)
-    lower, upper = wilson(numerator, denominator, confidence=confidence)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        value = np.where(denominator > 0, numerator / denominator, np.nan)
-    return frame.assign(**{share.value: value, share.lower: lower, share.upper: upper})
