@@ -78,6 +78,11 @@ class CriterionCheck:
     flag: str = ""
     lift: str = ""
     needs: str = ""
+    also: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    wanted: int = 1
+    rests_on: str = ""
+    same_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,16 @@ def characteristics() -> Mapping[str, Characteristic]:
     )
 
 
+@cache
+def _all_stratum_levels() -> Mapping[str, Any]:
+    return MappingProxyType(_read("strata.toml"))
+
+
+def stratum_levels(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """The levels at which a characteristic is stratified, finest first; empty where it has none of its own."""
+    return MappingProxyType(dict(_all_stratum_levels().get(name, {})))
+
+
 def characteristic(name: str) -> Characteristic:
     """One characteristic. Raises ConfigError naming the nearest."""
     if name not in characteristics():
@@ -140,9 +155,14 @@ def disclosure_rule(name: str) -> DisclosureRule:
 
 @cache
 def criterion_checks() -> Mapping[str, CriterionCheck]:
-    """How each measured or computed criterion is decided, by criterion id."""
+    """How each criterion that is not only attested is decided, by criterion id.
+
+    A criterion that is the `same_as` another is decided in the same way.
+    """
+    entries = _read("criteria.toml")
+    whole = {name: {**entries.get(entry.get("same_as", ""), {}), **entry} for name, entry in entries.items()}
     return MappingProxyType(
-        {name: CriterionCheck(criterion_id=name, **entry) for name, entry in _read("criteria.toml").items()}
+        {name: CriterionCheck(criterion_id=name, **_frozen(entry)) for name, entry in whole.items()}
     )
 
 

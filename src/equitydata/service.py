@@ -110,6 +110,11 @@ class Condition(_Model):
         return (self.column,) if self.column is not None else (self.days.from_, self.days.to)  # type: ignore[union-attr]
 
 
+def _of_one_column(conditions: Iterator[Condition]) -> None:
+    if any(condition.days is not None for condition in conditions):
+        raise ValueError("days apart are tested in measures only: name a column")
+
+
 class ExtractSettings(_Model):
     """Where the records are, and which columns say who, when and where."""
 
@@ -137,6 +142,12 @@ class ExtractSettings(_Model):
     exclude: tuple[Condition, ...] = Field(
         (), description="Rows that concern no patient (test records): rejected and counted."
     )
+
+    @pydantic.field_validator("exclude")
+    @classmethod
+    def _excluded_by_one_column(cls, exclude: tuple[Condition, ...]) -> tuple[Condition, ...]:
+        _of_one_column(iter(exclude))
+        return exclude
 
 
 class SourceSettings(_Model):
@@ -171,6 +182,12 @@ class CharacteristicSettings(_Model):
     applies: Condition | None = Field(
         None, description="Rows to which the item applies; the others are not applicable."
     )
+
+    @pydantic.field_validator("applies")
+    @classmethod
+    def _applies_by_one_column(cls, applies: Condition | None) -> Condition | None:
+        _of_one_column(iter(() if applies is None else (applies,)))
+        return applies
 
 
 class Benchmark(_Model):

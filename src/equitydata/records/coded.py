@@ -34,6 +34,13 @@ from equitydata.records.fields import (
     parsed_dates,
 )
 from equitydata.records.lookups import Lookup, coded_name, look_up, make_lookup
+from equitydata.records.measuring import (
+    Measuring,
+    check_measures,
+    measure_days,
+    plan_periods,
+    unit_frame,
+)
 from equitydata.service import Service
 
 ROWS_FOR_LISTS = 1_000_000
@@ -51,6 +58,7 @@ class CodedRecords:
     first_day, days : day 1, and how many numbers a day may take; day 0 is 'no date'.
     places : labels by number for point_of_care and site; number 0 is 'Not recorded'.
     complete : no row was rejected since the values were listed, so their counts still hold.
+    measuring : how the measures are worked out; without any where outcomes are not asked for.
     """
 
     engine: Engine
@@ -65,6 +73,7 @@ class CodedRecords:
     has_person: bool
     reference_date: date | None
     complete: bool
+    measuring: Measuring
     notes: tuple[str, ...] = ()
 
     def has(self, column: str) -> bool:
@@ -72,14 +81,21 @@ class CodedRecords:
         return any(column in lookup.columns for lookup in self.lookups.values())
 
     def view(
-        self, columns: Iterable[str], *, person: bool = False, part: tuple[int, int] | None = None
+        self,
+        columns: Iterable[str],
+        *,
+        person: bool = False,
+        part: tuple[int, int] | None = None,
+        measured: Measuring | None = None,
     ) -> Any:
         """The used records with the coded columns asked for; one that is not mapped is 0 throughout.
 
         person : add the person identifier, to group by.
         part : (number, parts) for the records of one part of the people, told by a hash of the identifier.
+        measured : add what each record adds to the measures, and the columns that this needs.
         """
-        wanted = list(dict.fromkeys(columns))
+        needed = () if measured is None else measured.columns
+        wanted = list(dict.fromkeys([*columns, *needed]))
         base = self.base
         if part is not None:
             # Not the modulus of the hash: a join downstream hashes too, and would meet one residue only.
@@ -93,6 +109,8 @@ class CodedRecords:
             for name, number in each.not_applicable.items():
                 if applies is not None and name in chosen:
                     chosen[name] = ibis.ifelse(meets(joined, applies), chosen[name], number)
+        if measured is not None:
+            chosen |= measured.record_columns(joined, lambda name: chosen[name])
         return joined.select(**chosen)
 
 
@@ -101,15 +119,22 @@ def _unmapped(column: str) -> Any:
     return ibis.literal(int(column in ("point_of_care_bit", "site_bit")), "int16")
 
 
-def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRecords:
+def code_records(
+    extract: Extract, service: Service, engine: Engine, *, outcomes: bool = True
+) -> CodedRecords:
     """Code every mapped column, and reject what cannot be used.
 
+    outcomes : False where the measures of the service are left alone.
     Raises InputError for a column that the extract does not have.
     """
     _check_columns(extract, service)
+    if outcomes:
+        check_measures(extract, service)
     if service.extract.duplicates == "drop":
         extract = drop_duplicates(extract)
     dates = parsed_dates(extract, service, engine)
+    if outcomes:
+        dates |= measure_days(extract, service, engine)
     reference_date = find_reference_date(service, dates.get("day"))
     first_day, days = find_span(dates)
     coded = code_fields(extract, service, engine, reference_date, days)
@@ -120,6 +145,9 @@ def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRec
         "site": code_place(extract, engine, service.extract.site, "site"),
     }
     frames = day_frames(dates, first_day)
+    measuring = _measuring(service, dates, outcomes=outcomes)
+    if measuring.splits:
+        frames["slot"] = unit_frame(measuring, frames["day"], first_day, service.analysis.trend)
     for each in coded.values():
         frames.update(each.frames)
     frames |= {name: place.frame for name, place in places.items() if place.frame is not None}
@@ -146,8 +174,16 @@ def code_records(extract: Extract, service: Service, engine: Engine) -> CodedRec
         has_person=service.extract.person is not None,
         reference_date=reference_date,
         complete=extract.intake.rows_used == listed,
+        measuring=measuring,
         notes=(*notes_on_dates(dates), *(note for each in coded.values() for note in each.field.warnings)),
     )
+
+
+def _measuring(
+    service: Service, dates: Mapping[str, tuple[str, pd.DataFrame]], *, outcomes: bool
+) -> Measuring:
+    day = dates["day"][1] if "day" in dates else None
+    return Measuring(dict(service.measures) if outcomes else {}, plan_periods(service, day))
 
 
 def _nothing_used(intake: Intake) -> InputError:
@@ -159,7 +195,7 @@ def _nothing_used(intake: Intake) -> InputError:
 
 
 def _check_columns(extract: Extract, service: Service) -> None:
-    for column, where in mapped_columns(service).items():
+    for column, where in mapped_columns(service, outcomes=False).items():
         if column not in extract.columns:
             raise InputError(
                 f"The extract has no column '{column}'.", where=where, mend=nearest(column, extract.columns)

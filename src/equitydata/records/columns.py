@@ -17,8 +17,8 @@ DATE_TEXT_LENGTH = 11
 WORDY_DATE_TEXT_LENGTH = 18
 
 
-def mapped_columns(service: Service) -> dict[str, str]:
-    """Every column that a service file names -> the key that names it."""
+def mapped_columns(service: Service, *, outcomes: bool = True) -> dict[str, str]:
+    """Every column that a service file names -> the key that names it. outcomes : those of measures too."""
     extract, columns = service.extract, {}
     for key in ("person", "date", "record", "point_of_care", "site"):
         columns[getattr(extract, key)] = f"[extract] {key}"
@@ -30,7 +30,9 @@ def mapped_columns(service: Service) -> dict[str, str]:
         columns[settings.recorded] = f"{where} recorded"
         columns[settings.observed] = f"{where} observed"
         columns[settings.source.column if settings.source else None] = f"{where} source"
-        columns[settings.applies.column if settings.applies else None] = f"{where} applies"
+        columns |= dict.fromkeys(settings.applies.columns if settings.applies else (), f"{where} applies")
+    for name, measure in service.measures.items() if outcomes else ():
+        columns |= {column: f"[measures.{name}]" for column in measure.columns if column not in columns}
     columns.pop(None, None)
     return columns
 
@@ -68,9 +70,13 @@ def is_blank(text: Any) -> Any:
 
 
 def meets(table: Any, condition: Condition) -> Any:
-    """Boolean value: which rows meet a condition; a null never does, unless missing = true is asked."""
-    column = table[condition.column]
-    text = as_text(table, condition.column).strip().lower()
+    """Boolean value: which rows meet a condition of one column.
+
+    A null never does, unless missing = true is asked. Days apart are read by `measuring`, which knows dates.
+    """
+    name = str(condition.column)
+    column = table[name]
+    text = as_text(table, name).strip().lower()
     blank = column.isnull() | (text == "")
     parts = []
     if condition.missing is not None:
@@ -81,12 +87,13 @@ def meets(table: Any, condition: Condition) -> Any:
         parts.append(~text.isin([value.strip().lower() for value in condition.not_in]) | blank)
     if condition.equals is not None:
         parts.append(text == condition.equals.strip().lower())
-    if condition.at_least is not None or condition.at_most is not None:
+    low, high = condition.between or (None, None)
+    limits = ((condition.at_least, condition.at_most), (low, high))
+    if any(limit is not None for pair in limits for limit in pair):
         number = column if column.type().is_numeric() else text.try_cast("float64")
-        if condition.at_least is not None:
-            parts.append(number >= condition.at_least)
-        if condition.at_most is not None:
-            parts.append(number <= condition.at_most)
+        for least, most in limits:
+            parts += [] if least is None else [number >= least]
+            parts += [] if most is None else [number <= most]
     met = parts[0]
     for part in parts[1:]:
         met = met & part

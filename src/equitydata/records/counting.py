@@ -101,7 +101,13 @@ def count_categories(people: People, values: pd.DataFrame) -> pd.DataFrame:
     frames = []
     for name, field in people.coded.fields.items():
         frame = values[(values["characteristic"] == name) & (values["rank"] == KNOWN_RANK)]
-        frames.append(frame.assign(category=frame["number"].map(dict(enumerate(field.categories)))))
+        categories = frame["number"].map(dict(enumerate(field.categories)))
+        frame = frame.assign(
+            category=categories.map(lambda label, shown=field.shown: shown.get(label, label))
+        )
+        if field.shown:
+            frame = frame.groupby(["characteristic", "category"], sort=False).sum().reset_index()
+        frames.append(frame)
     return _stacked(frames, ["characteristic", "category", "people", "self_reported", "overridden"])
 
 

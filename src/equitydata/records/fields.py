@@ -65,6 +65,7 @@ class CodedField:
     values : one row per distinct raw value: value_id, value, status, category, detail, code_list,
         matched_by, suggestion (the code audit).
     categories : category labels by their number; 0 is no category.
+    shown : finest category -> what tables of completeness call it, where people are stratified more finely.
     """
 
     name: str
@@ -78,6 +79,7 @@ class CodedField:
     priorities: int = 1
     observed: tuple[str, ...] = ()
     days: int = 1
+    shown: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -248,8 +250,9 @@ def _as_field(
     engine: Engine,
     days: int,
 ) -> CodedColumns:
-    known = values.table.loc[values.table["status"] == Status.KNOWN, "category"]
-    categories = ("", *sorted(set(known.astype(str)) - {""}, key=_natural))
+    known = values.table[values.table["status"] == Status.KNOWN]
+    finest = known[_finest(known)].astype(str)
+    categories = ("", *sorted(set(finest) - {""}, key=_natural))
     table = values.table.assign(value_id=np.arange(1, len(values.table) + 1))
     frames: dict[str, Frame] = {}
     priorities = 1
@@ -272,6 +275,7 @@ def _as_field(
         priorities=priorities,
         observed=observed,
         days=days,
+        shown=dict(zip(finest, known["category"], strict=True)) if "finest" in known else {},
     )
     frames[name] = _value_frame(coded_field, key)
     return CodedColumns(coded_field, frames)
@@ -303,9 +307,14 @@ def _value_frame(coded_field: CodedField, key: Callable[[Any], Any]) -> Frame:
 
 def _packed(table: pd.DataFrame, categories: tuple[str, ...]) -> pd.Series:
     ranks = table["status"].map({str(status): rank for rank, status in enumerate(STATUS_RANKS)})
-    numbers = table["category"].map({label: number for number, label in enumerate(categories)})
+    numbers = table[_finest(table)].map({label: number for number, label in enumerate(categories)})
     numbers = numbers.where(table["status"] == Status.KNOWN, 0).fillna(0)
     return (ranks * len(categories) + numbers).astype("int64")
+
+
+def _finest(table: pd.DataFrame) -> str:
+    """The column by which people are told apart: areas more finely than tables of completeness show them."""
+    return "finest" if "finest" in table else "category"
 
 
 def _natural(label: str) -> tuple[int, float, str]:

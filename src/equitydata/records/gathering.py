@@ -25,6 +25,7 @@ from equitydata.records.fields import (
     CodedField,
 )
 from equitydata.records.lookups import smallest_type
+from equitydata.records.measuring import Measuring
 
 # A field of more categories costs less as its largest and smallest than as bits.
 MOST_CATEGORIES_AS_BITS = 26
@@ -92,9 +93,15 @@ def keeps_categories(field: CodedField) -> bool:
     return bool(asked) and STATUS_BITS + field.width <= WORD_BITS
 
 
-def gather(coded: CodedRecords, layout: Layout, part: tuple[int, int] | None) -> Any:
-    """One row per person, with the sums of their records: person, records, latest, the words, and more by field."""
-    table = coded.view(_columns(coded, layout), person=True, part=part)
+def gather(
+    coded: CodedRecords, layout: Layout, part: tuple[int, int] | None, measuring: Measuring | None = None
+) -> Any:
+    """One row per person, with the sums of their records: person, records, latest, the words, and more by field.
+
+    measuring : adds the sums of the measures.
+    """
+    measured = measuring if measuring is not None and measuring.measures else None
+    table = coded.view(_columns(coded, layout), person=True, part=part, measured=measured)
     aggregates: dict[str, Any] = {"records": table.count(), "latest": _latest(table, coded)}
     parts: dict[int, list[Any]] = {}
     for name, slot in layout.slots.items():
@@ -110,6 +117,8 @@ def gather(coded: CodedRecords, layout: Layout, part: tuple[int, int] | None) ->
             aggregates |= {f"{name}__high": table[name].max(), f"{name}__low": table[f"{name}_turned"].max()}
         if field.characteristic.core:
             aggregates |= _recordings(table, field, "seen" in layout.slots)
+    if measured is not None:
+        aggregates |= measured.gathered(table)
     return table.group_by("person").agg(**aggregates)
 
 

@@ -16,6 +16,17 @@ from typing import Any
 import nhs_number
 import pandas as pd
 
+from equitydata.identifier_patterns import (
+    BIRTH_DATE,
+    EMAIL,
+    EMAIL_PATTERN,
+    NHS_NUMBER,
+    PHONE,
+    PHONE_PATTERN,
+    POSTCODE,
+    POSTCODE_PATTERN,
+    TEN_DIGITS,
+)
 from equitydata.model import Status
 from equitydata.records.dates import EXCEL_SERIAL, parse_dates
 from equitydata.records.extract import Extract
@@ -24,7 +35,6 @@ SAMPLED_VALUES = 10_000
 # Larger extracts are thinned to about half as many rows.
 THIN_ABOVE_ROWS = 200_000
 
-NHS_NUMBER, POSTCODE, EMAIL, PHONE, BIRTH_DATE = "NHS number", "postcode", "e-mail", "phone", "date of birth"
 BY_HEADER, BY_CONTENT, BY_BOTH = "by header", "by content", "by header and content"
 
 # Share of the sampled values that must look like one. One ten-digit number in eleven passes the check
@@ -32,16 +42,6 @@ BY_HEADER, BY_CONTENT, BY_BOTH = "by header", "by content", "by header and conte
 ENOUGH = {NHS_NUMBER: 0.6, POSTCODE: 0.3, EMAIL: 0.05, PHONE: 0.3, BIRTH_DATE: 0.8}
 # Dates of birth reach over a lifetime, dates of contact do not.
 BIRTH_DATES_SPAN_YEARS = 25
-
-_TEN_DIGITS = re.compile(r"\d{3}[ -]?\d{3}[ -]?\d{4}")
-# Full postcodes: BS 7666 as restated in the Royal Mail programmer's guide, with one or no space.
-_POSTCODE = (
-    r"(?:GIR\s*0AA|(?:[A-PR-UWYZ][0-9]{1,2}|[A-PR-UWYZ][A-HK-Y][0-9]{1,2}|[A-PR-UWYZ][0-9][A-HJKPSTUW]|"
-    r"[A-PR-UWYZ][A-HK-Y][0-9][ABEHMNPRVWXY])\s*[0-9][ABD-HJLNP-UW-Z]{2})"
-)
-_EMAIL = r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"
-# Eleven digits from 01, 02, 03, 07 or 08, or the same after +44 (Ofcom National Telephone Numbering Plan).
-_PHONE = r"(?:(?:\+|00)44\(?0?\)?|0)[12378][0-9]{9}"
 
 
 @dataclass(frozen=True)
@@ -161,9 +161,11 @@ def _shares(values: pd.Series) -> dict[str, float]:
         return {}
     tests: dict[str, Callable[[pd.Series], float]] = {
         NHS_NUMBER: _nhs_numbers,
-        POSTCODE: lambda each: float(each.str.upper().str.fullmatch(_POSTCODE).mean()),
-        EMAIL: lambda each: float(each.str.contains(rf"(?:^|[\s<,;:(]){_EMAIL}", regex=True).mean()),
-        PHONE: lambda each: float(each.str.replace(r"[\s().-]", "", regex=True).str.fullmatch(_PHONE).mean()),
+        POSTCODE: lambda each: float(each.str.upper().str.fullmatch(POSTCODE_PATTERN).mean()),
+        EMAIL: lambda each: float(each.str.contains(rf"(?:^|[\s<,;:(]){EMAIL_PATTERN}", regex=True).mean()),
+        PHONE: lambda each: float(
+            each.str.replace(r"[\s().-]", "", regex=True).str.fullmatch(PHONE_PATTERN).mean()
+        ),
         BIRTH_DATE: _birth_dates,
     }
     shares = {kind: test(values) for kind, test in tests.items()}
@@ -172,7 +174,7 @@ def _shares(values: pd.Series) -> dict[str, float]:
 
 def _nhs_numbers(values: pd.Series) -> float:
     """Share with a right check digit; at least two, for a single one is right by chance too often."""
-    candidates = values[values.str.fullmatch(_TEN_DIGITS.pattern).astype(bool)]
+    candidates = values[values.str.fullmatch(TEN_DIGITS).astype(bool)]
     valid = int(candidates.map(nhs_number.is_valid).sum()) if len(candidates) else 0
     return valid / len(values) if valid > 1 or len(values) == 1 else 0.0
 

@@ -37,6 +37,7 @@ from equitydata.records.gathering import (
     own,
     settled,
 )
+from equitydata.records.measuring import LARGEST_COUNT, Measuring
 from equitydata.rulebook import Rulebook
 
 # What an engine may hold for one person and field while it gathers them, on the safe side: the second look, where most
@@ -62,12 +63,14 @@ class People:
         points of care, or dates, hold a value), `<f>_mask` (known categories met, as bits) and, where points
         of care fit into bits, `seen_mask` and `<f>_seen_mask` (seen at, and with a known value there).
     has_mask : fields with `<f>_mask`. has_points : points of care are kept as bits.
+    measuring : how the sums of the measures, which the table holds too, are read.
     """
 
     coded: CodedRecords
     table: Any
     has_mask: frozenset[str]
     has_points: bool
+    measuring: Measuring
 
     def flag(self, name: str) -> Any:
         """A column of true and false; false throughout where no rule sets it."""
@@ -81,42 +84,75 @@ def resolve_people(coded: CodedRecords, rulebook: Rulebook) -> People:
     """
     _check_rule(coded, rulebook)
     layout = lay_out(coded)
-    parts = _parts_of_people(coded)
-    tables: list[Any] = []
-    for number in range(parts):
-        tables += _resolve_part(coded, layout, rulebook, None if parts == 1 else (number, parts))
+    measuring = coded.measuring
+    tables = _resolve_parts(coded, layout, rulebook, measuring)
+    if tables is None:
+        # Someone has more records than the bits of a period can count: begin anew with a word for each.
+        measuring = measuring.one_slot_a_word()
+        tables = _resolve_parts(coded, layout, rulebook, measuring) or []
     return People(
         coded,
         ibis.union(*tables),
         frozenset(name for name, field in coded.fields.items() if keeps_categories(field)),
         "seen" in layout.slots,
+        measuring,
     )
 
 
+def _resolve_parts(
+    coded: CodedRecords, layout: Layout, rulebook: Rulebook, measuring: Measuring
+) -> list[Any] | None:
+    """The tables of all parts of the people; None where `measuring` has too few bits."""
+    parts = _parts_of_people(coded)
+    tables: list[Any] = []
+    for number in range(parts):
+        part = None if parts == 1 else (number, parts)
+        resolved = _resolve_part(coded, layout, rulebook, part, measuring)
+        if resolved is None:
+            return None
+        tables += resolved
+    return tables
+
+
 def _resolve_part(
-    coded: CodedRecords, layout: Layout, rulebook: Rulebook, part: tuple[int, int] | None
-) -> list[Any]:
-    """The people whose records leave no choice, and those whose records were looked at once more."""
-    gathered = gather(coded, layout, part)
+    coded: CodedRecords,
+    layout: Layout,
+    rulebook: Rulebook,
+    part: tuple[int, int] | None,
+    measuring: Measuring,
+) -> list[Any] | None:
+    """The people whose records leave no choice, and those whose records were looked at once more.
+
+    None where a person has more records than `measuring` has bits for.
+    """
+    gathered = gather(coded, layout, part, measuring)
     differs = differing(gathered, coded, layout, self_first=rulebook.value("self_reported_first"))
     values = gathered_columns(gathered, coded, layout) | _settled(gathered, coded, layout, rulebook)
+    if measuring.measures:
+        values |= {name: gathered[name] for name in measuring.gathered_names}
     staged = gathered.select(person=gathered["person"], **values, **differs)
     people = coded.engine.stage(_with_ages(staged, coded), "people")
     any_differs = ibis.or_(*(people[name] for name in differs))
     agreed = people.filter(~any_differs).select(*values)
-    fields = _fields_to_look_at(people, coded)
+    fields, most = _fields_to_look_at(people, coded)
+    if measuring.measures and measuring.splits and measuring.slots_a_word > 1 and most > LARGEST_COUNT:
+        coded.engine.drop(people)
+        return None
     if not fields:
         return [agreed]
     looked_at = _look_again(people.filter(any_differs), fields, coded, rulebook, part)
     return [agreed, coded.engine.stage(looked_at.select(*values), "people_looked_at")]
 
 
-def _fields_to_look_at(people: Any, coded: CodedRecords) -> list[CodedField]:
-    """The fields in which the records of anyone leave a choice."""
-    found = coded.engine.to_frame(
-        people.aggregate(**{name: people[f"{name}_differs"].any() for name in coded.fields})
-    )
-    return [field for name, field in coded.fields.items() if bool(found[name].fillna(False).iloc[0])]
+def _fields_to_look_at(people: Any, coded: CodedRecords) -> tuple[list[CodedField], int]:
+    """The fields in which the records of anyone leave a choice, and the most records that anyone has."""
+    differs = {f"differs_{name}": people[f"{name}_differs"].any() for name in coded.fields}
+    found = coded.engine.to_frame(people.aggregate(most=people["records"].max(), **differs))
+    most = found["most"].fillna(0).iloc[0]
+    fields = [
+        field for name, field in coded.fields.items() if bool(found[f"differs_{name}"].fillna(False).iloc[0])
+    ]
+    return fields, int(most)
 
 
 def _look_again(

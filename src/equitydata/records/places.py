@@ -44,7 +44,8 @@ def code_areas(values: pd.DataFrame, lookup: pd.DataFrame, *, as_decile: bool = 
     areas of Scotland and Northern Ireland are known, outside the look-up. With `as_decile` the category is
     the decile and an area without one is not_known. One index serves a whole column: of IMD 2025 and IMD
     2019 the one that has more of the records, since their deciles are not comparable.
-    The table adds ltla (code), ltla_name and imd_decile (nullable integer).
+    The table adds ltla (code), ltla_name, imd_decile (nullable integer), and of areas `finest`: the small area
+    itself where it is known, by which people are stratified.
     """
     work = keyed(values, "geography")
     code = work["key"].str.upper()
@@ -65,8 +66,12 @@ def code_areas(values: pd.DataFrame, lookup: pd.DataFrame, *, as_decile: bool = 
         ltla_name=place["ltla22_name"].astype("string").fillna("").astype(str),
         imd_decile=decile,
     )
-    warning = _decile_warning(work, place, index) if as_decile else ""
-    return _placed(table, ["ltla", "ltla_name", "imd_decile"], (warning,) if warning else ())
+    if as_decile:
+        warning = _decile_warning(work, place, index)
+        return _placed(table, ["ltla", "ltla_name", "imd_decile"], (warning,) if warning else ())
+    inside = place["ltla22_code"].notna() & table["status"].eq(Status.KNOWN)
+    table = table.assign(finest=code.where(inside, table["category"]))
+    return _placed(table, ["ltla", "ltla_name", "imd_decile", "finest"], ())
 
 
 def _index_of(work: pd.DataFrame, place: pd.DataFrame) -> str:
