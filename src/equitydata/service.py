@@ -190,6 +190,22 @@ class CharacteristicSettings(_Model):
         return applies
 
 
+def _check_inside(numerator: tuple[Condition, ...], denominator: tuple[Condition, ...]) -> None:
+    """Stop at a numerator whose values of a column are none of those that its denominator lists."""
+    for outer in denominator:
+        for inner in numerator:
+            allowed, asked = _listed(outer), _listed(inner)
+            if outer.column == inner.column and allowed and asked and not asked & allowed:
+                raise ValueError(
+                    f"the numerator is outside the denominator: of '{inner.column}' they list different values"
+                )
+
+
+def _listed(condition: Condition) -> set[str]:
+    values = condition.in_ or (() if condition.equals is None else (condition.equals,))
+    return {value.strip().lower() for value in values}
+
+
 class Benchmark(_Model):
     """The same measure in a wider area, to hold every group against."""
 
@@ -259,6 +275,7 @@ class Measure(_Model):
             raise ValueError(
                 "per_residents has the residents as denominator: leave out denominator, person_time and value"
             )
+        _check_inside(self.numerator, self.denominator)
         if self.person_time is not None and (self.value is not None or self.counts == "people"):
             raise ValueError(
                 'person_time makes a rate of events: it needs a numerator, and counts = "contacts"'

@@ -372,7 +372,7 @@ class _Folding:
         """A frame at the finest categories, added up to every level; columns measure, stratum, further and sums."""
         keys = ["measure", "characteristic", "level", "category", "status", *further]
         parts = []
-        for (first, second), here in frame.groupby(["characteristic", "characteristic_2"], sort=False):
+        for (first, second), here in self._in_order(frame):
             for level, categories, name in self._folds(str(first), str(second), here):
                 words = here["status"].map(STATUS_WORDS)
                 part = here.assign(
@@ -380,8 +380,15 @@ class _Folding:
                     level=level,
                     category=categories.where(here["status"] == "known", words),
                 )
-                parts.append(part.groupby(keys, sort=False, dropna=False)[list(sums)].sum().reset_index())
+                parts.append(part.groupby(keys, sort=True)[list(sums)].sum().reset_index())
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*keys, *sums])
+
+    def _in_order(self, frame: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+        """The rows of each characteristic and crossing, in the order of the words: engines give no order."""
+        places = {name: place for place, name in enumerate([ALL, "", *self.words])}
+        groups = frame.groupby(["characteristic", "characteristic_2"], sort=False)
+        found = [((str(first), str(second)), here) for (first, second), here in groups]
+        return sorted(found, key=lambda each: (each[0][1] != "", places[each[0][0]], places[each[0][1]]))
 
     def _folds(self, first: str, second: str, here: pd.DataFrame) -> Iterable[tuple[str, pd.Series, str]]:
         """Level, category of each row and name, for each level of a characteristic or crossing."""
@@ -408,7 +415,7 @@ class _Folding:
         """Every declared stratum with its order, and the statuses of people of unknown group that were met."""
         rows = [(ALL, "Everyone", ALL, False, ALL_CATEGORY, 1, "known")]
         pairs = cells[["characteristic", "characteristic_2", "status"]].drop_duplicates()
-        for (first, second), here in pairs.groupby(["characteristic", "characteristic_2"], sort=False):
+        for (first, second), here in self._in_order(pairs):
             if first == ALL:
                 continue
             unknown = [status for status in STATUS_WORDS if status in set(here["status"])]

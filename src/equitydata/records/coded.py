@@ -145,7 +145,7 @@ def code_records(
         "site": code_place(extract, engine, service.extract.site, "site"),
     }
     frames = day_frames(dates, first_day)
-    measuring = _measuring(service, dates, outcomes=outcomes)
+    measuring = _measuring(service, dates, first_day, outcomes=outcomes)
     if measuring.splits:
         frames["slot"] = unit_frame(measuring, frames["day"], first_day, service.analysis.trend)
     for each in coded.values():
@@ -180,10 +180,16 @@ def code_records(
 
 
 def _measuring(
-    service: Service, dates: Mapping[str, tuple[str, pd.DataFrame]], *, outcomes: bool
+    service: Service,
+    dates: Mapping[str, tuple[str, pd.DataFrame]],
+    first_day: pd.Timestamp,
+    *,
+    outcomes: bool,
 ) -> Measuring:
+    if not outcomes:
+        return Measuring({}, plan_periods(service, None), first_day)
     day = dates["day"][1] if "day" in dates else None
-    return Measuring(dict(service.measures) if outcomes else {}, plan_periods(service, day))
+    return Measuring(dict(service.measures), plan_periods(service, day), first_day)
 
 
 def _nothing_used(intake: Intake) -> InputError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import ibis
@@ -49,11 +50,12 @@ class Periods:
 class Measuring:
     """How the measures of a run are worked out from its records.
 
-    slots_a_word : how many periods share a word.
+    first_day : day 1. slots_a_word : how many periods share a word.
     """
 
     measures: Mapping[str, Measure]
     periods: Periods
+    first_day: pd.Timestamp
     slots_a_word: int = SLOTS_A_WORD
 
     @property
@@ -91,6 +93,7 @@ class Measuring:
         for number, (name, measure) in enumerate(self.measures.items()):
             reading = _Reading(joined, coded, f"[measures.{name}]")
             eligible, met, value = reading.read(measure)
+            eligible = eligible & self._in_period(measure, coded)
             found[f"{number}_n"] = eligible.cast("float64")
             found[f"{number}_x"] = (eligible & met).cast("float64")
             outside = met & ~eligible if measure.numerator else ibis.literal(False)
@@ -98,6 +101,18 @@ class Measuring:
             if value is not None:
                 found[f"{number}_v"] = ibis.ifelse(eligible, value, 0.0)
         return found
+
+    def _in_period(self, measure: Measure, coded: Callable[[str], Any]) -> Any:
+        """Whether a record falls into the measure's own period; one without a date falls into none."""
+        inside = ibis.literal(True)
+        if measure.period.from_ is not None:
+            inside = inside & (coded("day") >= self._day(measure.period.from_)) & (coded("day") > 0)
+        if measure.period.to is not None:
+            inside = inside & (coded("day") <= self._day(measure.period.to)) & (coded("day") > 0)
+        return inside
+
+    def _day(self, day: date) -> int:
+        return (pd.Timestamp(day) - self.first_day).days + 1
 
     def gathered(self, table: Any) -> dict[str, Any]:
         """Sums over the records of a person. table : with the columns of `record_columns` and `columns`."""

@@ -199,13 +199,17 @@ def _age_cells(field: CodedField, age_ends: Sequence[int]) -> pd.DataFrame:
 def lower_ages(field: CodedField) -> pd.Series:
     """Lowest age, in years, of each category of the field of ages; missing for no age."""
     listed = field.values[field.values["status"] == "known"].drop_duplicates("category").set_index("category")
-    lower = pd.to_numeric(pd.Series(field.categories), errors="coerce")
+    labels = pd.Series(field.categories, dtype="object")
+    lower = _as_float(labels)
     if "lower" in listed:
-        own = pd.Series(field.categories).map(pd.to_numeric(listed["lower"], errors="coerce"))
+        own, top = (labels.map(_as_float(listed[end])).astype("float64") for end in ("lower", "upper"))
         # A band that is open below begins at birth.
-        open_below = pd.Series(field.categories).map(pd.to_numeric(listed["upper"], errors="coerce")).notna()
-        lower = lower.fillna(own).where(~(lower.isna() & own.isna() & open_below), 0)
-    return lower.astype("float64")
+        lower = lower.fillna(own).mask(lower.isna() & own.isna() & top.notna(), 0.0)
+    return lower
+
+
+def _as_float(values: pd.Series) -> pd.Series:
+    return pd.to_numeric(values, errors="coerce").astype("Float64").astype("float64")
 
 
 # ---------------------------------------------------------------- groups
