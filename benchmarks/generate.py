@@ -10,7 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-# A quarter as many people as contacts; every column has blanks and not-known codes; the LSOA are Newham's range.
+# A quarter as many people as contacts; characteristics have blanks and not-known codes; the LSOA are Newham's range.
+# The last five columns came later and the others are as they were. DuckDB's hash of two numbers differs from that of
+# the first alone by a constant, so that columns drawn from it depend on one another; the later ones are drawn apart.
 SELECT = """
 select
   printf('P%09d', person) as patient_id,
@@ -32,7 +34,13 @@ select
   (['01', '02', 'NN', 'ZZ', null])[(1 + hash(person, 14) % 5)::int] as disability,
   (['1', '2', '3', 'U', 'Z', '9', null])[(1 + hash(person, 15) % 7)::int] as sexual_orientation,
   (['S', 'M', 'D', 'W', 'P', 'N', '9'])[(1 + hash(person, 16) % 7)::int] as marital_status,
-  (['01', '02', '08', 'ZZ', null])[(1 + hash(person, 17) % 5)::int] as employment
+  (['01', '02', '08', 'ZZ', null])[(1 + hash(person, 17) % 5)::int] as employment,
+  (['Y', 'N', 'N', 'U', null])[(1 + hash(person * 64 + 18) % 5)::int] as interpreter,
+  (['5', '5', '5', '5', '6', '3', '7', '2', '4', null])[(1 + hash(i * 64 + 19) % 10)::int] as attendance,
+  (['Y', 'N', 'N', null])[(1 + hash(i * 64 + 20) % 4)::int] as result,
+  case when hash(i * 64 + 21) % 8 = 0 then null
+       else (hash(i * 64 + 22) % 120 + hash(person * 64 + 23) % 60)::int end as wait_days,
+  (['1', '0', '0', '0'])[(1 + hash(i * 64 + 24) % 4)::int] as admitted
 from (select i, (hash(i, 0) % greatest({rows} // 4, 1))::bigint as person from range({rows}) t(i))
 """
 

@@ -11,13 +11,14 @@ from equitydata.maturity import rate_maturity
 from equitydata.model import Intake, Rejection, SourceFile
 from equitydata.result import AboutService, EquityResult
 from equitydata.service import make_service
-from equitydata.tables import SPECS, shape, with_shares
+from equitydata.tables import EQUITY_TABLES, SPECS, empty, shape, with_shares
 
 LABELS = {
     "ethnicity": "Ethnic group",
     "language": "Main or preferred language",
     "sex": "Sex",
     "joint": "Ethnicity and language together",
+    "all": "Everyone",
 }
 
 
@@ -27,7 +28,8 @@ def framed(name: str, rows: list[dict]) -> pd.DataFrame:
     frame = pd.DataFrame([{"label": LABELS.get(row.get("characteristic", "")), **row} for row in rows])
     frame = frame.reindex(columns=list(spec.columns))
     for share in spec.shares:
-        frame = with_shares(frame, confidence=0.95, share=share)
+        if share.lower in spec.columns:
+            frame = with_shares(frame, confidence=0.95, share=share)
     return shape(frame, spec)
 
 
@@ -350,6 +352,382 @@ def smaller_tables(site: str) -> dict[str, pd.DataFrame]:
     }
 
 
+GROUPS = {
+    # category: people, contacts, not attended, residents
+    "Bangladeshi": (608, 1520, 335, 40_000),
+    "Indian": (401, 980, 118, 36_000),
+    "Chinese": (14, 38, 3, 4_000),
+    "Black African": (163, 402, 71, 28_000),
+    "White British": (617, 1603, 162, 62_000),
+}
+UNKNOWN = {"Declined": ("declined", 62, 170, 31), "Missing": ("missing", 135, 287, 80)}
+STRATUM = {"characteristic": "ethnicity", "level": "detailed"}
+
+
+def equity_tables(measure: str) -> dict[str, pd.DataFrame]:
+    """Every table of the equity analysis, for a share of contacts and a mean; people of unknown group are there.
+
+    measure : label of the share, that a test may make hostile.
+    """
+    share = {"measure": "did_not_attend", "measure_label": measure, "statistic": "share", "unit": "contacts"}
+    mean = {"measure": "wait", "measure_label": "Days waited", "statistic": "mean", "unit": "contacts"}
+    contacts = sum(each[1] for each in GROUPS.values()) + sum(each[2] for each in UNKNOWN.values())
+    missed = sum(each[2] for each in GROUPS.values()) + sum(each[3] for each in UNKNOWN.values())
+    whole = {
+        "characteristic": "all",
+        "label": "Everyone",
+        "level": "all",
+        "category": "Everyone",
+        "status": "known",
+    }
+    outcomes = [{**share, **whole, "people": 2000, "numerator": missed, "denominator": contacts, "order": 0}]
+    comparisons, trends = [], []
+    known, known_missed = (sum(each[place] for each in GROUPS.values()) for place in (1, 2))
+    for order, (name, (people, of, met, _)) in enumerate(GROUPS.items(), start=1):
+        row = {**share, **STRATUM, "category": name, "people": people, "numerator": met, "denominator": of}
+        outcomes.append({**row, "status": "known", "order": order, "standardised": met / of, "note": ""})
+        rest = {"comparator_numerator": known_missed - met, "comparator_denominator": known - of}
+        value, other = met / of, (known_missed - met) / (known - of)
+        against = {
+            **row,
+            **rest,
+            "comparator": "rest",
+            "comparator_category": "Everyone else",
+            "value": value,
+            "comparator_value": other,
+            "difference": value - other,
+            "difference_lower": value - other - 0.03,
+            "difference_upper": value - other + 0.03,
+            "ratio": value / other,
+            "ratio_lower": value / other * 0.9,
+            "ratio_upper": value / other * 1.1,
+            "p_adjusted": 0.0001,
+            "flag": "disproportionate_high" if name == "Bangladeshi" else "no_evidence",
+            "harm": "harm" if name == "Bangladeshi" else "",
+            "similar": name == "Black African",
+            "disagrees": name == "Indian",
+            "note": "",
+        }
+        comparisons += [
+            {**against, "adjustment": "crude"},
+            {**against, "adjustment": "standardised", "flag": ""},
+        ]
+    for status, (name, *numbers) in UNKNOWN.items():
+        people, of, met = numbers
+        outcomes.append(
+            {**share, **STRATUM, "category": status, "status": name, "order": 90, "people": people}
+            | {"numerator": met, "denominator": of, "note": ""}
+        )
+    outcomes.append({**share, **STRATUM, "category": "Roma", "status": "not collected", "order": 20})
+    outcomes.append(
+        {**mean, **whole, "people": 1950, "denominator": 4100, "value": 23.456, "lower": 21.2, "upper": 25.7}
+    )
+    for order, period in enumerate(("2025 Q2", "2025 Q3"), start=1):
+        part = {"people": 1500, "numerator": missed // 2, "denominator": contacts // 2}
+        trends.append({**share, **whole, "period": period, "order": order, **part})
+    bangladeshi = {**share, **STRATUM, "category": "Bangladeshi", "people": 608}
+    return {
+        "outcomes": framed("outcomes", outcomes),
+        "comparisons": framed("comparisons", comparisons),
+        "trends": framed("trends", trends),
+        **_summaries(share, bangladeshi),
+        **_places(share),
+        **_people(bangladeshi),
+        **_listening(),
+    }
+
+
+def _summaries(share: dict, bangladeshi: dict) -> dict[str, pd.DataFrame]:
+    return {
+        "tests": framed(
+            "tests",
+            [
+                {
+                    **share,
+                    **STRATUM,
+                    "test": "Pearson chi-square",
+                    "groups": 5,
+                    "statistic_value": 151.234,
+                    "df": 4,
+                }
+                | {"p": 1e-20, "effect": "Cramér’s V", "effect_size": 0.18765, "note": ""}
+            ],
+        ),
+        "inequality": framed(
+            "inequality",
+            [
+                {
+                    **share,
+                    **STRATUM,
+                    "summary": name,
+                    "summary_label": words,
+                    "scale": "absolute",
+                    "value": 0.123456,
+                }
+                | {"lower": 0.1, "upper": 0.15, "compared": compared, "groups": 5, "left_out": 2, "note": ""}
+                for name, words, compared in (
+                    ("D", "Largest difference", "Bangladeshi less Chinese"),
+                    ("BGV", "Between-group variance", ""),
+                )
+            ],
+        ),
+        "unknowns": framed(
+            "unknowns",
+            [
+                {
+                    **bangladeshi,
+                    "of": "outcome",
+                    "unknown": 197,
+                    "ratio": 2.05,
+                    "ratio_none": 2.01,
+                    "ratio_all": 1.71,
+                }
+                | {
+                    "ratio_pro_rata": 2.04,
+                    "lowest": 1.1,
+                    "highest": 2.3,
+                    "robustness": "turns at a bound",
+                    "note": "",
+                }
+            ],
+        ),
+        "known_or_not": framed(
+            "known_or_not",
+            [
+                {
+                    **share,
+                    "characteristic": "ethnicity",
+                    "people": 1803,
+                    "unknown": 197,
+                    "known_value": 0.15167,
+                }
+                | {
+                    "unknown_value": 0.24289,
+                    "ratio": 1.6,
+                    "ratio_lower": 1.3,
+                    "ratio_upper": 1.9,
+                    "p": 0.0004,
+                }
+                | {"note": "Groups are compared without people of whom more did not attend."}
+            ],
+        ),
+        "changes": framed(
+            "changes",
+            [
+                {
+                    **bangladeshi,
+                    "first_period": "2025 Q2",
+                    "last_period": "2025 Q3",
+                    "first": 0.2,
+                    "last": 0.24,
+                }
+                | {
+                    "change": 0.04,
+                    "change_lower": 0.01,
+                    "change_upper": 0.07,
+                    "gap_first": 0.09,
+                    "gap_last": 0.13,
+                }
+                | {
+                    "gap_change": 0.04,
+                    "gap_change_lower": 0.01,
+                    "gap_change_upper": 0.07,
+                    "ratio_change": 1.2,
+                }
+                | {"opposite": False, "note": ""}
+            ],
+        ),
+    }
+
+
+def _places(share: dict) -> dict[str, pd.DataFrame]:
+    sites = {"Stratford": (900, 2000, 280, "lower"), "Custom House": (700, 1400, 290, "much higher")}
+    sites |= {"East Ham": (400, 1600, 230, "not different")}
+    return {
+        "places": framed(
+            "places",
+            [
+                {**share, "by": "site", "place": name, "people": people, "numerator": met, "denominator": of}
+                | {
+                    "value": met / of,
+                    "average": 0.16,
+                    "lower_998": 0.13,
+                    "upper_998": 0.19,
+                    "position": position,
+                }
+                | {"places": 3, "position_overdispersed": "not different", "note": ""}
+                for name, (people, of, met, position) in sites.items()
+            ],
+        )
+    }
+
+
+def _people(bangladeshi: dict) -> dict[str, pd.DataFrame]:
+    residents, everyone = sum(each[3] for each in GROUPS.values()), sum(each[0] for each in GROUPS.values())
+    rows = []
+    for area, kind in (("Newham", "local"), ("England", "nation")):
+        for order, (name, (people, _, _, live)) in enumerate(GROUPS.items(), start=1):
+            share, theirs = people / everyone, live / residents
+            rows.append(
+                {
+                    **STRATUM,
+                    "of": "users",
+                    "of_label": "Users",
+                    "category": name,
+                    "order": order,
+                    "status": "known",
+                }
+                | {
+                    "area_kind": kind,
+                    "area": area,
+                    "reference": "Ethnic group, 2021-03-21",
+                    "numerator": people,
+                }
+                | {"denominator": everyone, "unknown": 197, "share_of_all": people / (everyone + 197)}
+                | {
+                    "residents": live,
+                    "residents_total": residents,
+                    "residents_share": theirs,
+                    "ratio": share / theirs,
+                }
+                | {
+                    "ratio_lower": share / theirs * 0.9,
+                    "ratio_upper": share / theirs * 1.1,
+                    "gap": share - theirs,
+                }
+                | {
+                    "gap_people": people - everyone * theirs,
+                    "rate": 1000 * people / live,
+                    "p_adjusted": 0.001,
+                }
+                | {"flag": "disproportionate_low" if name == "Black African" else "no_evidence", "note": ""}
+                | {"robustness": "firm" if name == "Black African" else ""}
+            )
+    finding = {**bangladeshi, "order": 1, "about": "outcome", "comparator": "everyone else", "harm": "harm"}
+    finding |= {
+        "flag": "disproportionate_high",
+        "numerator": 335,
+        "denominator": 1520,
+        "comparator_value": 0.117,
+    }
+    finding |= {"difference": 0.103, "difference_lower": 0.08, "difference_upper": 0.13, "ratio": 1.88}
+    finding |= {
+        "ratio_lower": 1.63,
+        "ratio_upper": 2.18,
+        "robustness": "firm",
+        "heard": "Text messages in English only",
+    }
+    finding |= {
+        "finding": "Bangladeshi people did not attend more often than everyone else.",
+        "look": "Ask how reminders reach them.",
+    }
+    finding |= {"adjustment": "It stays when age and sex are taken into account."}
+    few = {**finding, **{"order": 2, "category": "Chinese", "people": 14, "numerator": 3, "denominator": 38}}
+    return {
+        "representation": framed("representation", rows),
+        "population_checks": framed(
+            "population_checks",
+            [
+                {"of": "users", "characteristic": "ethnicity", "area_kind": "local", "check": check}
+                | {"severity": severity, "finding": finding}
+                for check, severity, finding in (
+                    ("year of the census", "note", "Residents are of 2021, users of 2025."),
+                    ("users above residents", "passed", "No group has more users than residents."),
+                    ("area", "warning", "3 people live outside the area."),
+                )
+            ],
+        ),
+        "findings": framed("findings", [finding, few]),
+    }
+
+
+def _listening() -> dict[str, pd.DataFrame]:
+    return {
+        "listening": framed(
+            "listening",
+            [
+                {
+                    "name": name,
+                    "label": label,
+                    "method": "survey",
+                    "groups": "all",
+                    "languages": "English, Bengali",
+                }
+                | {
+                    "formats": "large print",
+                    "co_designed": "yes",
+                    "tested": "yes",
+                    "first": "2025-05-01",
+                    "last": "2025-06-01",
+                }
+                | {
+                    "rounds": 1,
+                    "people": people,
+                    "used_for": "Reminders were changed",
+                    "owner": "Patient experience lead",
+                }
+                for name, label, people in (
+                    ("survey", "Yearly survey", 212),
+                    ("visit", "Visit to a centre", 6),
+                )
+            ],
+        ),
+        "listening_gaps": framed(
+            "listening_gaps",
+            [
+                {
+                    **STRATUM,
+                    "category": "Roma",
+                    "residents": 4000,
+                    "residents_share": 0.023,
+                    "ways": "",
+                    "last": "",
+                    "gap": "nobody",
+                }
+            ],
+        ),
+        "themes": framed(
+            "themes",
+            [
+                {
+                    "theme": "Reminders",
+                    "measure": "did_not_attend",
+                    "characteristic": "ethnicity",
+                    "category": "Bangladeshi",
+                }
+                | {
+                    "heard": "Text messages come in English only",
+                    "ways": "survey",
+                    "times": 3,
+                    "date": "2025-06-01",
+                    "used_for": "",
+                }
+            ],
+        ),
+        "runs": framed(
+            "runs",
+            [
+                {
+                    "date": "2025-04-02",
+                    "version": "0.1.0",
+                    "service": "Clinic",
+                    "period_from": "2024-04-01",
+                    "period_to": "2025-03-31",
+                }
+                | {
+                    "measures": 2,
+                    "characteristics": "ethnicity",
+                    "compared": True,
+                    "profile": True,
+                    "report": True,
+                    "audience": "Board",
+                }
+                | {"tier": "Working towards Fundamental", "people": 1903, "joint_known": 0.8123}
+            ],
+        ),
+    }
+
+
 ATTESTATIONS = {
     "S-QUAN-F8": {
         "met": True,
@@ -383,10 +761,13 @@ def sample_result(
     file="contacts.csv",
     held_by_few=False,
     people=2000,
+    measure="Did not attend",
+    equity=True,
 ) -> EquityResult:
     """A result of true counts.
 
-    name, site, value, file : labels that a test may make hostile. sites : site -> (known, people).
+    name, site, value, file, measure : labels that a test may make hostile. sites : site -> (known, people).
+    equity : False for an audit alone, whose tables of outcomes are empty.
     held_by_few : a recorded value that two records hold is among the codes.
     """
     service = make_service({"service": {"name": name}, "attestations": ATTESTATIONS, "rules": rules or {}})
@@ -399,7 +780,11 @@ def sample_result(
         "codes": codes(value, held_by_few=held_by_few),
         "figures": figures(),
         **smaller_tables(site),
+        **equity_tables(measure),
+        "services": empty(SPECS["services"]),
     }
+    if not equity:
+        tables |= {spec.name: empty(spec) for spec in EQUITY_TABLES}
     measured = Measured(
         figures=tables["figures"], flags=tables["flags"], residual=None, identifiers={}, not_relevant=()
     )

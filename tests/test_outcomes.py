@@ -199,7 +199,7 @@ def counted(rows, given):
         places, notes = count_place_outcomes(coded, given)
         people = resolve_people(coded, given.rulebook)
         names = stratified(given, coded.fields)
-        crossings, _ = crossings_of(given, names, 10_000)
+        crossings = crossings_of(given, names, 10_000)
         counts = count_outcomes(
             people, places, characteristics=names, crossings=crossings, trend_by=given.analysis.trend_by,
             age_ends=cell_ends(given.rulebook.value("age_bands")), notes=notes,

@@ -9,10 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.errors import ConfigError
-from equitydata.release import ADDS_UP, FEW, release, release_table, release_words, round_count, round_counts
+from equitydata.linked import linked_rows
+from equitydata.release import (
+    ADDS_UP,
+    FEW,
+    release,
+    release_table,
+    release_words,
+    round_count,
+    round_counts,
+    significant,
+    small_rows,
+)
 from equitydata.result import HIDDEN, MATURITY_TABLES
 from equitydata.rulebook import DisclosureRule, disclosure_rule, disclosure_rules
 from equitydata.tables import SPECS, with_shares
+from equitydata.writing import share_columns
 from tables_helper import analysed, table
 
 NHS = disclosure_rule("nhs")
@@ -28,7 +40,8 @@ def framed(name, frame):
     spec = SPECS[name]
     frame = frame.reindex(columns=list(spec.columns))
     for share in spec.shares:
-        frame = with_shares(frame, confidence=0.95, share=share)
+        if share.lower in spec.columns:
+            frame = with_shares(frame, confidence=0.95, share=share)
     return frame
 
 
@@ -160,6 +173,8 @@ def test_no_released_count_is_small_or_unrounded_and_hidden_rows_are_blank(spec,
     size = data.draw(st.integers(1, 6))
     numbers = st.integers(0, 40) | st.integers(0, 100_000)
     frame = pd.DataFrame(dict.fromkeys(spec.columns, "a"), index=range(size))
+    if "statistic" in frame:
+        frame["statistic"] = "share"
     for column in spec.counts:
         frame[column] = data.draw(st.lists(numbers, min_size=size, max_size=size))
     for share in spec.shares:
@@ -168,7 +183,7 @@ def test_no_released_count_is_small_or_unrounded_and_hidden_rows_are_blank(spec,
     for column in spec.counts:
         kept = found.loc[~found[HIDDEN], column]
         assert ((kept == 0) | (kept > rule.hide_up_to)).all() and (kept % rule.round_to == 0).all()
-    guarded = [*spec.counts, *spec.derived, *(c for s in spec.shares for c in (s.value, s.lower, s.upper))]
+    guarded = [*spec.counts, *spec.derived, *spec.estimates, *share_columns(spec)]
     assert found.loc[found[HIDDEN], guarded].isna().all(axis=None)
     if not spec.text:
         assert len(found) == len(frame)
@@ -440,3 +455,418 @@ def test_counts_in_notes_obey_the_rule():
         "From lists: a (33,590 records), b (few records)."
     )
     assert release_words("In 3 records.", disclosure_rule("none")) == "In 3 records."
+
+
+# ---------------------------------------------------------------- the tables of the equity analysis
+
+
+def strata(text, **more):
+    """Outcomes drawn as text: measure attended, a share of contacts unless the text says otherwise."""
+    frame = table(text)
+    given = {
+        "measure": "attended",
+        "level": "detailed",
+        "status": "known",
+        "statistic": "share",
+        "unit": "contacts",
+        **more,
+    }
+    frame = frame.assign(**{name: value for name, value in given.items() if name not in frame})
+    if "people" not in frame:
+        frame = frame.assign(people=frame["denominator"])
+    return framed("outcomes", frame)
+
+
+def linked(rule=NHS, **tables):
+    """Names of the hidden rows of each table."""
+    few = {name: small_rows(frame, SPECS[name], rule).to_numpy(dtype=bool) for name, frame in tables.items()}
+    found = linked_rows(tables, few, rule)
+    return {name: tables[name]["category"][flags].tolist() for name, flags in found.items()}
+
+
+ETHNIC = """
+    characteristic | level    | category          | status  | numerator | denominator
+    all            | all      | Everyone          | known   | 488       | 2000
+    ethnicity      | detailed | Bangladeshi       | known   | 150       | 600
+    ethnicity      | detailed | Chinese           | known   | 3         | 40
+    ethnicity      | detailed | Indian            | known   | 60        | 400
+    ethnicity      | detailed | African           | known   | 30        | 120
+    ethnicity      | detailed | Caribbean         | known   | 45        | 140
+    ethnicity      | detailed | Missing           | missing | 200       | 700
+    ethnicity      | groups   | Asian             | known   | 213       | 1040
+    ethnicity      | groups   | Black             | known   | 75        | 260
+    ethnicity      | groups   | Missing           | missing | 200       | 700
+"""
+
+
+def test_a_hidden_group_never_stands_alone_in_its_level():
+    assert linked(outcomes=strata(ETHNIC)) == {"outcomes": ["Chinese", "African"]}
+
+
+def test_a_share_with_few_who_did_not_meet_it_is_hidden_and_guarded():
+    # 997 of 1,000 attended: 3 did not, and 60 and 90 of the others.
+    found = linked(
+        outcomes=strata("""
+            characteristic | category | numerator | denominator
+            all            | Everyone | 2847      | 3000
+            sex            | Female   | 997       | 1000
+            sex            | Male     | 940       | 1000
+            sex            | Other    | 910       | 1000
+        """)
+    )
+    assert found == {"outcomes": ["Female", "Male"]}
+
+
+def test_events_per_person_time_have_no_complement():
+    found = linked(
+        outcomes=strata(
+            """
+            characteristic | category | people | numerator | denominator
+            all            | Everyone | 300    | 60        | 127
+            sex            | Female   | 150    | 30        | 35
+            sex            | Male     | 150    | 30        | 92
+            """,
+            statistic="rate",
+        )
+    )
+    assert found == {"outcomes": []}
+
+
+def test_a_few_of_unknown_group_leave_the_groups_where_rounding_guards_them():
+    # The 5 people without a sex are what the shown numbers leave of 2,000, up to 2 for each of three numbers.
+    text = """
+        characteristic | category | status  | numerator | denominator
+        all            | Everyone | known   | 500       | 2000
+        sex            | Female   | known   | 250       | 1000
+        sex            | Male     | known   | 249       | 995
+        sex            | Missing  | missing | 1         | 5
+    """
+    assert linked(outcomes=strata(text)) == {"outcomes": ["Missing"]}
+
+
+def test_where_nothing_is_rounded_a_few_of_unknown_group_take_the_groups_with_them():
+    # A rule that hides and does not round: the 5 would be what is left of 2,000.
+    exact = DisclosureRule("exact", "", hide_up_to=7, round_to=1, source="")
+    text = """
+        characteristic | category | status  | numerator | denominator
+        all            | Everyone | known   | 500       | 2000
+        sex            | Female   | known   | 250       | 1000
+        sex            | Male     | known   | 249       | 995
+        sex            | Missing  | missing | 1         | 5
+    """
+    assert linked(exact, outcomes=strata(text)) == {"outcomes": ["Female", "Male", "Missing"]}
+
+
+def test_a_hidden_parent_is_not_the_sum_of_shown_children():
+    # Black is hidden to guard the small White group; with both its children shown it would be their sum.
+    found = linked(
+        outcomes=strata("""
+            characteristic | level    | category    | numerator | denominator
+            all            | all      | Everyone    | 290       | 1210
+            ethnicity      | detailed | Bangladeshi | 150       | 600
+            ethnicity      | detailed | Indian      | 60        | 340
+            ethnicity      | detailed | Black African   | 30    | 120
+            ethnicity      | detailed | Black Caribbean | 45    | 140
+            ethnicity      | groups   | Asian       | 210       | 940
+            ethnicity      | groups   | Black       | 75        | 260
+            ethnicity      | groups   | White       | 5         | 10
+        """)
+    )
+    assert found["outcomes"][-2:] == ["Black", "White"] and "Black African" in found["outcomes"][:-2]
+
+
+def test_a_lone_cell_of_a_crossing_is_hidden_with_its_partner_where_the_margin_would_tell_it():
+    exact = DisclosureRule("exact", "", hide_up_to=7, round_to=1, source="")
+    text = """
+        characteristic  | level               | category             | numerator | denominator
+        all             | all                 | Everyone             | 300       | 1000
+        ethnicity       | detailed            | Indian               | 105       | 400
+        ethnicity       | detailed            | Irish                | 195       | 600
+        ethnicity x sex | detailed x detailed | Indian × Female      | 100       | 200
+        ethnicity x sex | detailed x detailed | Indian × Male        | 5         | 200
+        ethnicity x sex | detailed x detailed | Irish × Female       | 95        | 300
+        ethnicity x sex | detailed x detailed | Irish × Male         | 100       | 300
+    """
+    assert set(linked(exact, outcomes=strata(text))["outcomes"]) >= {"Indian × Male", "Indian × Female"}
+
+
+def test_what_is_worked_out_from_a_hidden_group_is_hidden_with_it():
+    outcomes = strata(ETHNIC)
+    keys = outcomes[(outcomes["characteristic"] == "ethnicity") & (outcomes["status"] == "known")]
+    big = {"people": 500, "numerator": 100, "denominator": 500}
+    comparisons = framed(
+        "comparisons",
+        keys.assign(
+            **big,
+            comparator="rest",
+            comparator_category="Everyone else",
+            comparator_numerator=300,
+            comparator_denominator=1500,
+            adjustment="crude",
+        ),
+    )
+    against = comparisons.assign(comparator="reference", comparator_category="African")
+    changes = framed("changes", keys.assign(first_period="2025 Q1", last_period="2025 Q4"))
+    unknowns = framed("unknowns", keys.assign(of="outcome", people=500, unknown=700))
+    findings = framed("findings", keys.assign(about="outcome", **big))
+    found = linked(
+        outcomes=outcomes,
+        comparisons=pd.concat([comparisons, against], ignore_index=True),
+        changes=changes,
+        unknowns=unknowns,
+        findings=findings,
+    )
+    for name in ("changes", "unknowns", "findings"):
+        assert found[name] == ["Chinese", "African"], name
+    # Against the hidden reference group every detailed group loses its row; against the rest only the hidden ones do.
+    detailed = ["Bangladeshi", "Chinese", "Indian", "African", "Caribbean"]
+    assert found["comparisons"] == ["Chinese", "African", *detailed]
+
+
+def test_a_comparison_with_a_small_rest_is_hidden_for_every_comparator():
+    keys = table("""
+        category | comparator | comparator_numerator
+        A        | rest       | 4
+        A        | overall    | 300
+        B        | rest       | 200
+        B        | overall    | 300
+    """).assign(
+        measure="attended",
+        characteristic="sex",
+        level="detailed",
+        statistic="share",
+        adjustment="crude",
+        people=900,
+        numerator=100,
+        denominator=900,
+        comparator_denominator=1000,
+    )
+    assert linked(comparisons=framed("comparisons", keys)) == {"comparisons": ["A", "A"]}
+
+
+def test_periods_of_a_hidden_group_are_hidden_and_a_change_goes_with_its_ends():
+    outcomes = strata(ETHNIC)
+    groups = outcomes[(outcomes["level"] == "detailed") & (outcomes["status"] == "known")]
+    rows = [
+        {
+            **row,
+            "period": period,
+            "order": order,
+            **{name: row[name] // 3 for name in SPECS["outcomes"].counts},
+        }
+        for order, period in enumerate(["Q1", "Q2", "Q3"], start=1)
+        for row in groups.to_dict("records")
+    ]
+    trends = framed("trends", pd.DataFrame(rows))
+    early = (trends["category"] == "Indian") & (trends["period"] == "Q1")
+    trends.loc[early, "numerator"] = 2
+    trends.loc[(trends["category"] == "Indian") & (trends["period"] == "Q2"), "numerator"] = 38
+    changes = framed("changes", groups.assign(first_period="Q1", last_period="Q3", people=500))
+    found = linked(outcomes=outcomes, trends=trends, changes=changes)
+    assert found["trends"].count("Chinese") == found["trends"].count("African") == 3
+    assert found["trends"].count("Indian") == 1 and found["trends"].count("Bangladeshi") == 0
+    assert found["changes"] == ["Chinese", "Indian", "African"]
+
+
+def representation(**more):
+    frame = table("""
+        category    | area_kind | numerator | denominator
+        Bangladeshi | local     | 600       | 1000
+        Indian      | local     | 350       | 1000
+        Chinese     | local     | 5         | 1000
+        African     | local     | 45        | 1000
+        Bangladeshi | nation    | 600       | 1000
+        Indian      | nation    | 350       | 1000
+        Chinese     | nation    | 5         | 1000
+        African     | nation    | 45        | 1000
+    """).assign(of="users", characteristic="ethnicity", level="detailed", status="known", unknown=900)
+    frame = frame.assign(
+        area=frame["area_kind"],
+        residents=10_000,
+        residents_share=0.25,
+        note="",
+        share_of_all=frame["numerator"] / 1900,
+        ratio=frame["numerator"] / 1000 / 0.25,
+        ratio_lower=0.9,
+        gap=frame["numerator"] / 1000 - 0.25,
+        gap_people=frame["numerator"] - 250.0,
+    )
+    return framed("representation", frame.assign(**more))
+
+
+def test_the_same_people_are_hidden_against_every_area_and_among_the_categories():
+    categories = framed(
+        "categories",
+        pd.DataFrame(
+            {
+                "characteristic": "ethnicity",
+                "level": "detailed",
+                "category": ["Bangladeshi", "Indian", "Chinese", "African", "Arab"],
+                "numerator": [600, 350, 5, 45, 12],
+                "denominator": 1012,
+            }
+        ),
+    )
+    found = linked(representation=representation(), categories=categories)
+    assert found["representation"] == ["Chinese", "African"] * 2
+    assert found["categories"] == ["Chinese", "African", "Arab"]
+
+
+def test_few_of_unknown_group_are_withheld_and_the_groups_stay():
+    result = with_tables(representation=representation(unknown=4, numerator=[600, 350, 30, 20] * 2))
+    shown = release(result).table("representation")
+    assert not shown[HIDDEN].any() and shown["unknown"].isna().all() and shown["share_of_all"].isna().all()
+    assert shown["note"].str.contains("small and not shown").all()
+    assert shown["numerator"].tolist()[:2] == [600, 350]
+
+
+def test_representation_is_worked_out_again_from_what_is_shown():
+    true = representation(numerator=[602, 353, 25, 20] * 2)
+    shown = release(with_tables(representation=true)).table("representation").iloc[0]
+    assert (shown["numerator"], shown["denominator"]) == (600, 1000)
+    assert (shown["share"], shown["ratio"], shown["gap"], shown["gap_people"]) == (0.6, 2.4, 0.35, 350)
+
+
+def with_tables(**tables):
+    """A whole result with these tables of the equity analysis."""
+    categories = analysed().tables["categories"].head(0)
+    return replace(analysed(), tables={**analysed().tables, "categories": categories, **tables})
+
+
+def test_estimates_keep_three_digits_and_hidden_ones_go():
+    outcomes = strata(ETHNIC).assign(standardised=0.123456, design_effect=1.23456)
+    shown = release(with_tables(outcomes=outcomes)).table("outcomes")
+    assert set(shown.loc[~shown[HIDDEN], "standardised"]) == {0.123}
+    assert set(shown.loc[~shown[HIDDEN], "design_effect"]) == {1.23}
+    estimates = list(SPECS["outcomes"].estimates)
+    assert shown[HIDDEN].sum() == 2 and shown.loc[shown[HIDDEN], estimates].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (0.123456, 0.123),
+        (-1234.5, -1230),
+        (0, 0),
+        (1e-12, 1e-12),
+        (99.96, 100),
+        (np.nan, np.nan),
+        (np.inf, np.inf),
+    ],
+)
+def test_three_significant_digits(value, wanted):
+    assert significant(pd.Series([value])).tolist() == pytest.approx([wanted], nan_ok=True, rel=1e-15)
+
+
+def test_rates_and_ratios_are_worked_out_from_what_is_shown_and_adjusted_ones_are_not():
+    frame = table("""
+        category | adjustment | statistic | people | numerator | denominator | comparator_numerator
+        A        | crude      | rate      | 900    | 101       | 1001        | 199
+        A        | adjusted   | rate      | 900    | 101       | 1001        | 199
+        A        | crude      | mean      | 900    |           | 900         |
+    """).assign(
+        comparator_denominator=4001,
+        measure="falls",
+        characteristic="sex",
+        level="detailed",
+        comparator="rest",
+        value=101 / 1001,
+        comparator_value=199 / 4001,
+        difference=101 / 1001 - 199 / 4001,
+        ratio=(101 / 1001) / (199 / 4001),
+        ratio_lower=1.5,
+        ratio_upper=2.5,
+    )
+    shown = release(with_tables(comparisons=framed("comparisons", frame))).table("comparisons")
+    crude, adjusted, mean = shown.to_dict("records")
+    assert (crude["value"], crude["comparator_value"], crude["ratio"]) == (0.1, 0.05, 2.0)
+    assert crude["ratio_lower"] == pytest.approx(1.5 * 2 / ((101 / 1001) / (199 / 4001)), abs=0.005)
+    assert (adjusted["value"], adjusted["ratio"], adjusted["ratio_lower"]) == (0.101, 2.03, 1.5)
+    assert (mean["value"], mean["ratio"]) == (0.101, 2.03)
+
+
+def test_a_summary_that_names_a_hidden_group_is_withheld_and_the_others_rounded():
+    summaries = framed(
+        "inequality",
+        pd.DataFrame(
+            {
+                "measure": "attended",
+                "characteristic": "ethnicity",
+                "level": ["detailed", "detailed", "groups"],
+                "summary": ["D", "MLD", "D"],
+                "compared": ["Bangladeshi less Chinese", "every group", "Asian less Black"],
+                "value": 0.123456,
+                "lower": 0.1,
+                "upper": 0.2,
+                "note": "",
+            }
+        ),
+    )
+    shown = release(with_tables(outcomes=strata(ETHNIC), inequality=summaries)).table("inequality")
+    assert shown["value"].tolist() == pytest.approx([np.nan, 0.123, 0.123], nan_ok=True)
+    assert shown["note"].str.startswith("Withheld").tolist() == [True, False, False]
+
+
+def test_a_summary_of_which_fewer_than_two_groups_are_shown_is_withheld():
+    outcomes = strata("""
+        characteristic | category | numerator | denominator
+        all            | Everyone | 105       | 400
+        sex            | Female   | 5         | 200
+        sex            | Male     | 100       | 200
+    """)
+    tests = framed(
+        "tests",
+        pd.DataFrame({"measure": "attended", "characteristic": "sex", "level": "detailed", "p": [0.04]}),
+    )
+    shown = release(with_tables(outcomes=outcomes, tests=tests)).table("tests")
+    assert shown["p"].isna().all() and shown["note"].str.startswith("Withheld").all()
+
+
+def test_an_outcome_of_few_of_unknown_group_is_hidden_though_they_are_many():
+    outcomes = strata(ETHNIC)
+    outcomes.loc[outcomes["category"] == "Missing", "numerator"] = 3
+    whole = framed(
+        "known_or_not",
+        pd.DataFrame(
+            {"measure": "attended", "characteristic": ["ethnicity", "sex"], "people": 1300, "unknown": 700}
+        ),
+    )
+    few = {"outcomes": np.zeros(len(outcomes), dtype=bool), "known_or_not": np.zeros(2, dtype=bool)}
+    found = linked_rows({"outcomes": outcomes, "known_or_not": whole}, few, NHS)
+    assert found["known_or_not"].tolist() == [True, False]
+
+
+def test_people_in_the_words_of_a_check_obey_the_rule():
+    assert release_words("3 people live elsewhere, 1,003 people here.", NHS, of="people") == (
+        "few people live elsewhere, 1,005 people here."
+    )
+
+
+@given(
+    counts=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 400)), min_size=2, max_size=7),
+    rule=st.sampled_from(STRICT),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_lone_hidden_group_can_be_worked_out_from_any_column(counts, rule):
+    rows = [("sex", f"group {number}", met, met + rest) for number, (met, rest) in enumerate(counts)]
+    rows.append(("all", "Everyone", sum(met for met, _ in counts), sum(sum(each) for each in counts)))
+    frame = pd.DataFrame(rows, columns=["characteristic", "category", "numerator", "denominator"])
+    outcomes = framed(
+        "outcomes",
+        frame.assign(
+            measure="m",
+            level="l",
+            status="known",
+            statistic="share",
+            unit="people",
+            people=frame["denominator"],
+        ),
+    )
+    few = {"outcomes": small_rows(outcomes, SPECS["outcomes"], rule).to_numpy(dtype=bool)}
+    hidden = linked_rows({"outcomes": outcomes}, few, rule)["outcomes"]
+    met, of = (outcomes[name].to_numpy(float) for name in ("numerator", "denominator"))
+    for values in (met, of, of - met):
+        groups, lost = values[:-1], hidden[:-1] & (values[:-1] > 0)
+        assert not ((groups > 0) & (groups <= rule.hide_up_to) & ~hidden[:-1]).any()
+        if lost.any() and not hidden[-1] and (~lost & (groups > 0)).any():
+            assert lost.sum() >= 2 and groups[lost].sum() > rule.hide_up_to

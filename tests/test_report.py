@@ -38,12 +38,13 @@ TEMPLATE = page.TEMPLATES / "report.html.j2"
 
 
 def hostile_result() -> EquityResult:
-    result = sample_result(name=HOSTILE, site=HOSTILE, value=HOSTILE, file=HOSTILE)
+    result = sample_result(name=HOSTILE, site=HOSTILE, value=HOSTILE, file=HOSTILE, measure=HOSTILE)
     return replace(result, notes=(HOSTILE,), intake=replace(result.intake, notes=(HOSTILE,)))
 
 
 RESULTS = {
     "sample": sample_result,
+    "audit alone": lambda: sample_result(equity=False),
     "without extract": without_extract,
     "true counts": lambda: sample_result(rules={"disclosure": "none"}),
     "hostile labels": hostile_result,
@@ -192,6 +193,7 @@ def test_the_order_of_the_parts_is_from_the_tier_to_the_sources():
             "tier",
             "areas",
             "headline",
+            "findings",
             "next",
             "completeness",
             "groups",
@@ -199,7 +201,8 @@ def test_the_order_of_the_parts_is_from_the_tier_to_the_sources():
             "codes",
             "verification",
         ),
-        *("flags", "person-rule", "criteria", "rows", "rules", "method", "sources"),
+        *("flags", "person-rule", "outcomes", "comparisons", "trends", "places", "representation"),
+        *("listening", "profile", "history", "criteria", "rows", "rules", "method", "sources"),
     ]
 
 
@@ -287,7 +290,8 @@ def test_the_headline_shows_share_interval_counts_and_the_mark():
 
 
 def test_the_first_three_steps_stand_out_and_all_are_listed():
-    (first,) = [e for e in tree("sample").iter("ol") if e.get("class") == "first"]
+    section = next(e for e in tree("sample").iter("section") if e.get("id") == "next")
+    (first,) = [e for e in section.iter("ol") if e.get("class") == "first"]
     assert len(first) == 3
     assert text(first[0]).startswith(
         "160 more people need both a known ethnicity and a known language, most of"
@@ -364,7 +368,7 @@ def test_a_changed_rule_is_marked_and_the_others_are_not():
 def test_limits_and_readings_are_stated():
     words = text(tree("sample"))
     for sentence in (
-        "A flag is a prompt to look, not proof of unfairness.",
+        "A flag is a prompt to look, not proof of unfairness or cause.",
         "Race is read as ethnic group.",
         "[c] hidden by the small-number rule, [x] not available, [z] does not apply.",
         "Counts of 1 to 7 hidden, others rounded to the nearest 5",
@@ -447,7 +451,8 @@ def test_a_hidden_row_shows_only_symbols_in_its_numbers(kind):
 def test_no_number_of_a_table_is_blank(kind):
     for name in SPECS:
         for row in table(kind, name):
-            assert all(row[column] != "" for column in writing.guarded_columns(SPECS[name]))
+            numbers = {*SPECS[name].counts, *SPECS[name].estimates, *writing.share_columns(SPECS[name])}
+            assert all(row[column] != "" for column in numbers)
 
 
 def test_the_sample_hides_rows_and_they_are_the_small_ones():

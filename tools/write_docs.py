@@ -22,6 +22,7 @@ import pandas as pd
 
 from doc_examples import ROOT, prepare, run_page, shared_runs, with_outputs
 from equitydata import codelists, reference
+from equitydata.combining import rolls_up
 from equitydata.result import HIDDEN, MATURITY_TABLES
 from equitydata.rulebook import (
     CriterionCheck,
@@ -65,7 +66,15 @@ CHECKS: Mapping[str, str] = {
     "points": "the number of points of care that hold both fields is",
     "no_flag": "the flag “{flag}” is not raised",
     "identifiers": "no direct identifier is left, and the size of the smallest group is",
+    "outcomes": "measures of kind {kinds} with a completed breakdown by {fields} are at least {wanted}",
+    "family": "a measure has a completed breakdown by one of: {fields}",
+    "residents": "people were held against residents by {fields}, with area and source",
+    "rigour": "every step of the checklist below was taken",
+    "profile": "a community health profile was built in the run",
+    "workforce": "an extract of staff was held against residents",
+    "shown": "the {rests_on} shows it",
 }
+FROM_AN_EXTRACT = ("share", "every", "any", "points", "no_flag", "identifiers")
 FIGURES: Mapping[str, str] = {
     "ethnicity_{declined}": "people with a known ethnicity (with `joint`: and a known language)",
     "language_{declined}": "people with a known language (with `joint`: and a known ethnicity)",
@@ -204,23 +213,33 @@ def disclosure() -> str:
 
 
 def measured_criteria() -> str:
-    """Service criteria that this version decides from an extract, and when each is met."""
+    """Service criteria that completeness decides, and when each is met."""
+    return _criteria_rows(lambda check: check.check in FROM_AN_EXTRACT)
+
+
+def computed_criteria() -> str:
+    """Service criteria that outcomes, residents, the log of runs or the register decide, and when each is met."""
+    return _criteria_rows(lambda check: check.check not in FROM_AN_EXTRACT)
+
+
+def _criteria_rows(wanted: Callable[[CriterionCheck], bool]) -> str:
     rows = [
         (identity, wording, _passes(check), "yes" if required == "core" else f"no ({required})")
         for identity, wording, required, check in _checked()
-        if check.check != "later"
+        if wanted(check)
     ]
     return table(("criterion", "wording", "met when", "blocks the tier"), rows)
 
 
-def later_criteria() -> str:
-    """Service criteria that need what this version does not make."""
+def rolled_up_criteria() -> str:
+    """Criteria of an organisation that its services decide, and the service's criterion each rolls up from."""
+    listed = reference.criteria("organisation").set_index("criterion_id")["criterion"]
     rows = [
-        (identity, wording, check.needs)
-        for identity, wording, _, check in _checked()
-        if check.check == "later"
+        (identity, listed[identity], check.same_as)
+        for identity, check in criterion_checks().items()
+        if rolls_up(check)
     ]
-    return table(("criterion", "wording", "needs"), rows)
+    return table(("criterion", "wording", "rolls up from"), rows)
 
 
 def _checked() -> list[tuple[str, str, str, CriterionCheck]]:
@@ -235,8 +254,20 @@ def _checked() -> list[tuple[str, str, str, CriterionCheck]]:
 
 
 def _passes(check: CriterionCheck) -> str:
-    words = CHECKS[check.check].format(flag=check.flag, figure=FIGURES.get(check.figure, check.figure))
-    if not check.threshold:
+    fields = [
+        each.label
+        for name, each in characteristics().items()
+        if name != "birth_date" and (each.family == check.family or name in check.also)
+    ]
+    words = CHECKS[check.check].format(
+        flag=check.flag,
+        figure=FIGURES.get(check.figure, check.figure),
+        kinds=" or ".join(check.kinds),
+        fields=", ".join(fields),
+        wanted=check.wanted,
+        rests_on={"register": "register of listening", "run log": "log of runs"}.get(check.rests_on),
+    )
+    if not check.threshold or check.check == "family":
         return words
     default = load_rulebook().value(check.threshold)
     compare = "more than" if check.compare == "more_than" else "at least"
@@ -365,7 +396,8 @@ REGIONS: Mapping[str, Callable[[], str]] = {
     "choices": choices,
     "disclosure-rules": disclosure,
     "measured-criteria": measured_criteria,
-    "later-criteria": later_criteria,
+    "computed-criteria": computed_criteria,
+    "rolled-up-criteria": rolled_up_criteria,
     "code-lists": code_lists,
     "categories": categories,
     "tables": table_specs,

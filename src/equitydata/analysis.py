@@ -6,7 +6,7 @@ Someone who reads only `analyse` knows what the package does.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,20 +15,27 @@ from typing import Any
 import pandas as pd
 
 from equitydata import reference
+from equitydata.analysed import summarise_analysis
 from equitydata.audit import audit_tables, residual_share
 from equitydata.counts import count_all, smallest_group
 from equitydata.criteria import Measured
+from equitydata.equity import equity_tables
 from equitydata.errors import ConfigError
+from equitydata.history import run_evidence, run_of, with_run
+from equitydata.listening import register_evidence, service_register
 from equitydata.maturity import rate_maturity
-from equitydata.model import Intake
+from equitydata.model import AboutService, Intake
 from equitydata.records.coded import CodedRecords, code_records
 from equitydata.records.columns import mapped_columns
 from equitydata.records.engine import open_engine
 from equitydata.records.extract import Extract, open_extract
 from equitydata.records.identifiers import scan_identifiers
-from equitydata.records.persons import resolve_people
-from equitydata.result import AboutService, EquityResult
+from equitydata.records.outcomes import cell_ends, count_outcomes, count_place_outcomes
+from equitydata.records.persons import People, resolve_people
+from equitydata.result import MATURITY_TABLES, EquityResult
 from equitydata.service import Service
+from equitydata.shown import Shown
+from equitydata.strata import Strata, crossings_of, stratified, stratify
 from equitydata.tables import IDENTIFIERS_TABLE, NEEDS_TABLE, SPECS, empty, shape
 
 Progress = Callable[[str], None]
@@ -43,14 +50,16 @@ def analyse(
     extract: Any = None,
     *,
     as_of: date | None = None,
+    outcomes: bool = True,
     memory_limit: str | None = None,
     progress: Progress = silent,
 ) -> EquityResult:
-    """Audit an extract, and rate the service.
+    """Audit an extract, stratify its outcomes, compare its users with residents, and rate the service.
 
     service : as `load_service` or `make_service` give it.
     extract : a path, data frame or table in place of the one that the service file names. Never changed.
     as_of : the day of the rating; today (or SOURCE_DATE_EPOCH) when left out.
+    outcomes : False for the audit of completeness and verification alone.
     memory_limit : for the engine, such as "4GB".
     progress : called with a line of words at each step.
     Returns true counts; whatever is written passes through `release` first.
@@ -61,31 +70,44 @@ def analyse(
     rulebook = service.rulebook
     with open_engine(memory_limit=memory_limit) as engine:
         progress("Reading the extract")
-        opened = _open(service, extract, engine)
+        opened = _open(service, extract, engine, outcomes=outcomes)
         identifiers = scan_identifiers(opened)
         progress("Coding the values")
-        coded = code_records(opened, service, opened.engine)
+        coded = code_records(opened, service, opened.engine, outcomes=outcomes)
+        places, notes = count_place_outcomes(coded, service)
         progress("Choosing one value per person")
         people = resolve_people(coded, rulebook)
         progress("Counting")
         counts = count_all(people, rulebook)
         smallest = smallest_group(people, service, rulebook)
-    progress("Rating every criterion")
+        strata = _strata(people, places, notes, counts.people, service) if outcomes else None
     area_codes = tuple(area.code for area in areas)
     tables = audit_tables(counts, coded, area_codes, rulebook) | {
         "identifiers": shape(identifiers, IDENTIFIERS_TABLE)
     }
-    residual = residual_share(tables["categories"], coded, area_codes, rulebook)
+    about = _about(service, areas, counts.people, as_of, has_person=coded.has_person)
+    shown: Mapping[str, Shown] = {}
+    if strata is not None:
+        tables |= equity_tables(strata, service, _code_lists(coded), tables, as_of=as_of, progress=progress)
+        shown = _shown(tables, about, service, as_of)
+    tables = {
+        name: tables.get(name, empty(spec)) for name, spec in SPECS.items() if name not in MATURITY_TABLES
+    }
+    progress("Rating every criterion")
     measured = Measured(
         figures=tables["figures"],
         flags=tables["flags"],
-        residual=residual,
+        residual=residual_share(tables["categories"], coded, area_codes, rulebook),
         identifiers=_identifiers(identifiers, smallest, service),
         not_relevant=service.service.not_relevant,
+        analysed=None if strata is None else summarise_analysis(tables, service.measures),
+        profile=strata is not None and bool(service.measures),
+        shown=shown,
+        counted=service.service.counted,
     )
     maturity = rate_maturity(
         reference.criteria(service.service.level),
-        measured if service.service.level == "service" else None,
+        measured,
         service.attestations,
         level=service.service.level,
         needs=tables["needs"],
@@ -94,13 +116,56 @@ def analyse(
         as_of=as_of,
     )
     return EquityResult(
-        about=_about(service, areas, counts.people, as_of, has_person=coded.has_person),
+        about=about,
         tables=tables,
         maturity=maturity,
         intake=coded.intake,
         choices=rulebook.choices,
-        notes=(*coded.notes, *_notes(coded, service)),
+        notes=(*coded.notes, *_notes(coded, service), *(strata.notes if strata is not None else ())),
     )
+
+
+def _strata(people: People, places: pd.DataFrame, notes: list[str], number: int, service: Service) -> Strata:
+    """Every group that outcomes are stratified by, counted once and folded to its levels."""
+    coded = people.coded
+    names = stratified(service, coded.fields)
+    counts = count_outcomes(
+        people,
+        places,
+        characteristics=names,
+        crossings=crossings_of(service, names, number),
+        trend_by=service.analysis.trend_by,
+        age_ends=cell_ends(service.rulebook.value("age_bands")),
+        notes=notes,
+    )
+    return stratify(
+        counts,
+        labels={name: coded.fields[name].characteristic.label for name in names},
+        code_lists=_code_lists(coded),
+        rulebook=service.rulebook,
+    )
+
+
+def _code_lists(coded: CodedRecords) -> dict[str, list[str]]:
+    """The code lists met in each characteristic, the most used first."""
+    return {
+        name: sorted(field.code_lists, key=lambda each, met=field.code_lists: -met[each])
+        for name, field in coded.fields.items()
+    }
+
+
+def _shown(
+    tables: Mapping[str, pd.DataFrame], about: AboutService, service: Service, as_of: date
+) -> Mapping[str, Shown]:
+    """What the log of runs, with this run in it, and the register of listening show of each criterion."""
+    level = service.service.level
+    this_run = run_of(tables, about, date=as_of, profile=bool(service.measures))
+    runs = with_run(tables["runs"], this_run)
+    register = service_register(service)
+    return {
+        **run_evidence(runs, as_of, service.rulebook, level),
+        **register_evidence(register, tables["listening_gaps"], as_of, service.rulebook, level),
+    }
 
 
 def rate(service: Service, *, as_of: date | None = None) -> EquityResult:
@@ -138,7 +203,7 @@ def run_date() -> date:
 # ---------------------------------------------------------------- reading
 
 
-def _open(service: Service, given: Any, engine: Any) -> Extract:
+def _open(service: Service, given: Any, engine: Any, *, outcomes: bool) -> Extract:
     settings = service.extract
     source = given
     if source is None:
@@ -155,7 +220,9 @@ def _open(service: Service, given: Any, engine: Any) -> Extract:
         table=settings.table,
         on_bad_rows=settings.bad_rows,
         # Exact copies and a file to be shared are looked at in every column; else only the mapped ones are read.
-        columns=None if settings.duplicates == "drop" or service.sharing else mapped_columns(service),
+        columns=None
+        if settings.duplicates == "drop" or service.sharing
+        else mapped_columns(service, outcomes=outcomes),
     )
 
 

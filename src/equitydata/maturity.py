@@ -12,11 +12,21 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from equitydata.criteria import MET, NOT_APPLICABLE, NOT_ASSESSED, NOT_MET, Measured, criteria_table
+from equitydata.criteria import (
+    MET,
+    NOT_APPLICABLE,
+    NOT_ASSESSED,
+    NOT_MET,
+    RESTS_ON_RECORDS,
+    Evidence,
+    Measured,
+    criteria_table,
+)
 from equitydata.model import TIERS, Tier
 from equitydata.next_steps import next_steps
 from equitydata.rulebook import Rulebook
 from equitydata.service import Attestation
+from equitydata.shown import Shown
 from equitydata.tables import AREAS_TABLE, shape
 
 DATA_AREAS = ("QUAN", "QUAL", "ANAL")
@@ -28,7 +38,7 @@ class Maturity:
     """The maturity of a service: tables of criteria, areas and next steps, and the tier of the data domain.
 
     tier : the tier of the data domain (the lowest of its three areas, unless the rules say otherwise).
-    tier_measured : the same from measured criteria alone.
+    tier_measured : the same without attestations: from measures, the log of runs and the register alone.
     tier_other_reading : the same with declined answers read the other way.
     """
 
@@ -52,16 +62,34 @@ def rate_maturity(
     joint: pd.DataFrame | None,
     rulebook: Rulebook,
     as_of: datetime.date,
+    rolled_up: Mapping[bool, Mapping[str, Evidence]] | None = None,
+    needed: Mapping[str, int] | None = None,
+    shown: Mapping[str, Shown] | None = None,
 ) -> Maturity:
     """Rate every criterion, area and the data domain.
 
     criteria : the matrix of one level. measured : None for a rating from attestations alone.
     needs : people without a known value by site. joint : people by both statuses.
     as_of : the day against which attestations lapse.
+    rolled_up : for an organisation, what its services decide: whether declined answers count -> criterion id ->
+        evidence. needed : criterion id -> how many more must meet it in these services.
+    shown : what the log of runs or the register shows, where there is no extract to measure.
     """
     chosen = bool(rulebook.value("count_declined"))
-    table = criteria_table(criteria, measured, attestations, rulebook, declined=chosen, as_of=as_of)
-    other = criteria_table(criteria, measured, attestations, rulebook, declined=not chosen, as_of=as_of)
+
+    def rated(*, declined: bool) -> pd.DataFrame:
+        return criteria_table(
+            criteria,
+            measured,
+            attestations,
+            rulebook,
+            declined=declined,
+            as_of=as_of,
+            rolled_up=(rolled_up or {}).get(declined),
+            shown=shown,
+        )
+
+    table, other = rated(declined=chosen), rated(declined=not chosen)
     table = table.assign(outcome_other_reading=other["outcome"])
     areas = area_table(table, criteria)
     data = areas[areas["data_domain"]]
@@ -74,7 +102,7 @@ def rate_maturity(
         matrix_tier=overall_tier(areas["tier"], rulebook),
         criteria=table,
         areas=areas,
-        next_steps=next_steps(table, areas, needs, joint, rulebook),
+        next_steps=next_steps(table, areas, needs, joint, rulebook, needed=needed),
     )
 
 
@@ -93,7 +121,9 @@ def area_table(table: pd.DataFrame, criteria: pd.DataFrame) -> pd.DataFrame:
     for area, frame in table.groupby("area", sort=False):
         core = frame[(frame["required"] == "core") & (frame["outcome"] != NOT_APPLICABLE)]
         measured = core[core["evidence_type"] != "attested"]
-        measured_outcome = measured["outcome"].where(measured["rests_on"] == "measured", NOT_ASSESSED)
+        measured_outcome = measured["outcome"].where(
+            measured["rests_on"].isin(RESTS_ON_RECORDS), NOT_ASSESSED
+        )
         code = str(frame["criterion_id"].iloc[0]).split("-")[1]
         tier = area_tier(core["tier"], core["outcome"])
         reached = core["tier"].isin(TIERS[1 : TIERS.index(tier) + 1])
@@ -111,7 +141,7 @@ def area_table(table: pd.DataFrame, criteria: pd.DataFrame) -> pd.DataFrame:
                 "not_assessed": int((frame["outcome"] == NOT_ASSESSED).sum()),
                 "criteria": len(frame),
                 "rests_on_attestation": bool(reached.any())
-                and not (core.loc[reached, "rests_on"] == "measured").any(),
+                and not core.loc[reached, "rests_on"].isin(RESTS_ON_RECORDS).any(),
             }
         )
     return shape(pd.DataFrame(rows), AREAS_TABLE)
@@ -129,7 +159,7 @@ def area_tier(tiers: pd.Series, outcomes: pd.Series) -> str:
 
 
 def measured_tier(tiers: pd.Series, outcomes: pd.Series) -> str:
-    """The tier that measured criteria alone support; attested criteria are left out of the question."""
+    """The tier that is reached without attestations; attested criteria are left out of the question."""
     if outcomes.empty or (outcomes == NOT_ASSESSED).all():
         return NOTHING_MEASURED
     reached: str = Tier.WORKING_TOWARDS

@@ -6,6 +6,7 @@ Every value of every characteristic stands in exactly one `Status` before anythi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 
@@ -79,3 +80,20 @@ class Intake:
     def rows_used(self) -> int:
         """Rows that every count rests on."""
         return self.rows_read - self.rows_rejected
+
+
+@dataclass(frozen=True)
+class AboutService:
+    """Whose data it is, and for whom and when it was analysed."""
+
+    name: str
+    level: str
+    areas: tuple[str, ...]
+    area_codes: tuple[str, ...]
+    ages: tuple[int, int] | None
+    period_from: date | None
+    period_to: date | None
+    as_of: date
+    people: int | None
+    counted: str
+    version: str

@@ -9,7 +9,16 @@ from typing import Any
 import pandas as pd
 
 from equitydata.completeness import NOT_RECORDED
-from equitydata.criteria import NOT_ASSESSED, NOT_MET, READINGS, as_rows, decisive_share, field_of, passes
+from equitydata.criteria import (
+    NOT_ASSESSED,
+    NOT_MET,
+    READINGS,
+    SERVICES,
+    as_rows,
+    decisive_share,
+    field_of,
+    passes,
+)
 from equitydata.figures import PLACES
 from equitydata.model import TIERS
 from equitydata.rulebook import CriterionCheck, Rulebook, criterion_checks
@@ -33,20 +42,32 @@ def next_steps(
     needs: pd.DataFrame,
     joint: pd.DataFrame | None,
     rulebook: Rulebook,
+    *,
+    needed: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """What stands between the data domain and its next tier, in order of work. Shape: STEPS_TO_LIFT_TABLE.
 
     table : shape CRITERIA_TABLE. areas : shape AREAS_TABLE. needs : shape NEEDS_TABLE.
     joint : people by the statuses of ethnicity and language.
-    Measured criteria that are not met come first (people to reach are named), then those not assessed.
+    needed : criterion id -> how many more must meet what an organisation's services decide.
+    Criteria that are not met come first (people to reach are named), then those not assessed that a run, the log
+    of runs or the register can show, then those that are attested.
     The words of a row make one sentence: "<needed> more <unit> need <what>, <places>. <action>".
     """
-    rows = [_step(row, needs, joint, rulebook) for row in _decided_once(_behind(table, areas))]
+    behind = _decided_once(_behind(table, areas))
+    rows = [_step(row, needs, joint, rulebook, needed or {}) for row in behind]
     steps = pd.DataFrame(rows, columns=[*STEPS_TO_LIFT_TABLE.columns])
-    needed = pd.to_numeric(steps["needed"]).astype("float64")
-    rank = steps["outcome"].map({NOT_MET: 0, NOT_ASSESSED: 1})
-    steps = steps.assign(needed=needed, rank=rank).sort_values(["rank", "needed"], kind="stable")
+    numbers = pd.to_numeric(steps["needed"]).astype("float64")
+    rank = pd.Series([_rank(row) for row in behind], dtype="int64")
+    steps = steps.assign(needed=numbers, rank=rank).sort_values(["rank", "needed"], kind="stable")
     return shape(steps.assign(order=range(1, len(steps) + 1)), STEPS_TO_LIFT_TABLE)
+
+
+def _rank(row: Mapping[str, Any]) -> int:
+    """Not met, then what the next run can show, then what is to be attested."""
+    if row["outcome"] == NOT_MET:
+        return 0
+    return 2 if row["evidence_type"] == "attested" else 1
 
 
 def _behind(table: pd.DataFrame, areas: pd.DataFrame) -> list[dict[str, Any]]:
@@ -78,9 +99,14 @@ def _decided_once(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _step(
-    row: Mapping[str, Any], needs: pd.DataFrame, joint: pd.DataFrame | None, rulebook: Rulebook
+    row: Mapping[str, Any],
+    needs: pd.DataFrame,
+    joint: pd.DataFrame | None,
+    rulebook: Rulebook,
+    needed_by: Mapping[str, int],
 ) -> dict[str, Any]:
-    check = criterion_checks().get(str(row["criterion_id"]).split(", ")[0])
+    first = str(row["criterion_id"]).split(", ")[0]
+    check = criterion_checks().get(first)
     step: dict[str, Any] = {
         "order": 0,
         "criterion_id": row["criterion_id"],
@@ -93,9 +119,16 @@ def _step(
         "places": "",
         "action": f"{row['criterion']} {row['reason']}".strip(),
     }
-    if check is None or row["outcome"] != NOT_MET or row["rests_on"] != "measured" or not row["unit"]:
+    if check is None or row["outcome"] != NOT_MET or not row["unit"]:
         return step
-    needed = shortfall(row, check.compare, rulebook)
+    if row["rests_on"] == SERVICES:
+        if first not in needed_by:
+            return step
+        needed: int | None = needed_by[first]
+    elif row["rests_on"] == "measured":
+        needed = shortfall(row, check.compare, rulebook)
+    else:
+        return step
     if needed is None:
         too_small = "The sample is too small to show it, even if all of it were known."
         return step | {"action": f"{row['criterion']} {too_small}"}
@@ -125,7 +158,8 @@ def _what(row: Mapping[str, Any], check: CriterionCheck) -> str:
 
 def _action(row: Mapping[str, Any], joint: pd.DataFrame | None) -> str:
     figure = str(row["figure"])
-    which = _which(joint, figure) if figure.startswith("joint_") else str(row["reason"])
+    told = row["rests_on"] == SERVICES or not figure.startswith("joint_")
+    which = str(row["reason"]) if told else _which(joint, figure)
     return f"{which} {ACTIONS.get(figure, ASK)}".strip()
 
 

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from equitydata import codelists, reference
 from equitydata.completeness import JOINT, MEASURES
 from equitydata.model import STATUSES, Intake, SourceFile
+from equitydata.page_equity import equity_view
 from equitydata.rating import Rating
 from equitydata.result import HIDDEN, MATURITY_TABLES, EquityResult
 from equitydata.rulebook import characteristics
@@ -121,6 +122,7 @@ def page_view(result: EquityResult) -> dict[str, Any]:
         "notes": (*result.notes, *result.intake.notes)[:NOTES_SHOWN],
         "code_lists": _code_lists(frames["codes"]),
         "sources": _excerpt(reference.catalogue(), "", file=MANIFEST),
+        "equity": equity_view(result, _excerpt),
         "rows_shown": ROWS_SHOWN,
     }
 

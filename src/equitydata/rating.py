@@ -38,6 +38,7 @@ TierName = Literal[
     "Nothing measured",
     "Profile only",
 ]
+Statistic = Literal["share", "rate", "population_rate", "mean", "quantile"]
 Setting = bool | int | float | Label | tuple[int, ...]
 
 
@@ -65,6 +66,9 @@ class RestsOn(_Model):
 
     met_measured: Count = Field(description="Met by a measure of the extract.")
     met_attested: Count = Field(description="Met by an attestation.")
+    met_shown: Count = Field(
+        0, description="Met by the log of runs, the register of listening or the ratings of services."
+    )
     not_met: Count = Field(description="Not met.")
     not_assessed: Count = Field(description="Not assessed; never counts as met.")
     not_applicable: Count = Field(description="Attested as not applicable; left out of the question.")
@@ -116,7 +120,7 @@ class CriterionRating(_Model):
     outcome_other_reading: Outcome = Field(
         description="The outcome with declined answers read the other way."
     )
-    rests_on: Literal["", "measured", "attested"] = Field(
+    rests_on: Literal["", "measured", "run log", "register", "services", "attested"] = Field(
         description="What decided it; empty where nothing did."
     )
     figure: Label = Field(description="Name of the figure it rests on; empty where none.")
@@ -169,6 +173,105 @@ class HeadlineShare(_Model):
     lower: Fraction | None = Field(description="Lower Wilson limit of the value.")
     upper: Fraction | None = Field(description="Upper Wilson limit of the value.")
     hidden: bool = Field(description="true where the small-number rule hides it.")
+
+
+class MeasureRating(_Model):
+    """A measure, for everyone whom it concerns."""
+
+    measure: Label = Field(description="Name in the service file.")
+    measure_label: Label = Field(description="Name that people read.")
+    statistic: Statistic = Field(description="What its value is.")
+    unit: Label = Field(description="What is counted: people or contacts.")
+    people: Count | None = Field(description="People among the denominator; null where hidden.")
+    numerator: Number | None = Field(
+        description="People or contacts that met it; null for means and quantiles."
+    )
+    denominator: Number | None = Field(description="People, contacts, person-time, residents or values.")
+    value: Number | None = Field(description="Fraction, events per person-time, mean or quantile.")
+    lower: Number | None = Field(description="Lower limit of the value.")
+    upper: Number | None = Field(description="Upper limit of the value.")
+    hidden: bool = Field(description="true where the small-number rule hides it.")
+
+
+class _Compared(_Model):
+    """A group beside whom it is held against."""
+
+    characteristic: Label = Field(description="Characteristic; 'ethnicity x sex' for a crossing.")
+    label: Label = Field(description="Characteristic as people read it.")
+    level: Label = Field(description="Level of its groups.")
+    category: Label = Field(description="The group.")
+    people: Count | None = Field(description="People of the group; null where hidden.")
+    value: Number | None = Field(description="Of the group.")
+    comparator_value: Number | None = Field(description="Of the comparator.")
+    difference: Number | None = Field(description="value less comparator_value.")
+    difference_lower: Number | None = Field(description="Its lower limit.")
+    difference_upper: Number | None = Field(description="Its upper limit.")
+    ratio: Number | None = Field(description="value over comparator_value.")
+    ratio_lower: Number | None = Field(description="Its lower limit.")
+    ratio_upper: Number | None = Field(description="Its upper limit.")
+    flag: Label = Field(description="State of the flag: a prompt to look, not proof; empty where hidden.")
+    hidden: bool = Field(description="true where the small-number rule hides it.")
+
+
+class FindingRating(_Compared):
+    """A finding: a prompt to look, not proof of unfairness or cause."""
+
+    order: Count = Field(description="Rank, from 1.")
+    about: Label = Field(description="outcome, representation, place, change, completeness or listening.")
+    measure: Label = Field(description="Name of the measure; empty where it is of none.")
+    measure_label: Label = Field(description="Measure as people read it.")
+    comparator: Label = Field(description="Against whom.")
+    statistic: Label = Field(description="What the value is; empty where there is none.")
+    harm: Label = Field(description="harm, benefit or empty.")
+    robustness: Label = Field(description="firm, turns at a bound, fragile or empty.")
+    adjustment: Sentence = Field(description="What happens to it when age and sex are taken into account.")
+    finding: Sentence = Field(description="The finding in plain words; empty where hidden.")
+    heard: Sentence = Field(description="Themes heard from the same group.")
+    look: Sentence = Field(description="Suggested next look.")
+
+
+class ComparisonRating(_Compared):
+    """A group that is flagged against the rest, before adjustment."""
+
+    measure: Label = Field(description="Name of the measure.")
+    measure_label: Label = Field(description="Measure as people read it.")
+    statistic: Statistic = Field(description="What the value is.")
+    harm: Label = Field(description="harm, benefit or empty.")
+    numerator: Number | None = Field(description="People or contacts of the group that met it.")
+    denominator: Number | None = Field(description="People, contacts, person-time or values of the group.")
+    p_adjusted: Number | None = Field(description="p-value, adjusted for the groups of its family.")
+
+
+class RepresentedGroup(_Model):
+    """A group of users against residents."""
+
+    area_kind: Label = Field(description="local, region or nation.")
+    area: Label = Field(description="Name of the area.")
+    reference: Sentence = Field(description="Table of residents, with its date.")
+    characteristic: Label = Field(description="Characteristic.")
+    level: Label = Field(description="Level of its groups.")
+    category: Label = Field(description="The group.")
+    numerator: Count | None = Field(description="Users of the group; null where hidden.")
+    denominator: Count | None = Field(description="Users whose group is known; null where hidden.")
+    share: Fraction | None = Field(description="numerator / denominator.")
+    residents_share: Fraction | None = Field(description="The group's share of residents.")
+    ratio: Number | None = Field(description="share / residents_share.")
+    ratio_lower: Number | None = Field(description="Its lower limit.")
+    ratio_upper: Number | None = Field(description="Its upper limit.")
+    flag: Label = Field(description="State of the flag: a prompt to look, not proof; empty where hidden.")
+    hidden: bool = Field(description="true where the small-number rule hides it.")
+
+
+class RunRating(_Model):
+    """An earlier run, as the log of runs keeps it."""
+
+    date: datetime.date = Field(description="Day of the run.")
+    version: Label = Field(description="Version of equitydata.")
+    tier: Label = Field(description="Tier of the data domain.")
+    people: Count | None = Field(description="People analysed, rounded; null where hidden.")
+    joint_known: Fraction | None = Field(description="Share of people with known ethnicity and language.")
+    compared: bool = Field(description="Users were compared with residents.")
+    audience: Label = Field(description="Whom the report was for.")
 
 
 class RejectedRows(_Model):
@@ -224,6 +327,15 @@ class Rating(_Model):
     )
     next_steps: tuple[NextStep, ...] = Field(description="What would lift the tier, in order of work.")
     criteria: tuple[CriterionRating, ...] = Field(description="Every criterion.")
+    measures: tuple[MeasureRating, ...] = Field((), description="Every measure, for everyone.")
+    findings: tuple[FindingRating, ...] = Field((), description="Findings, the most pressing first.")
+    comparisons: tuple[ComparisonRating, ...] = Field(
+        (), description="Groups that are flagged against the rest, of all levels and crossings."
+    )
+    representation: tuple[RepresentedGroup, ...] = Field(
+        (), description="Users against residents, every area, at the first level of each characteristic."
+    )
+    runs: tuple[RunRating, ...] = Field((), description="Earlier runs of this service, the oldest first.")
     intake: IntakeSummary = Field(description="Rows read, used and rejected.")
     changed_choices: tuple[ChangedChoice, ...] = Field(description="Rules that differ from their default.")
     disclosure: Disclosure = Field(description="The small-number rule.")
@@ -249,6 +361,7 @@ def make_rating(result: EquityResult) -> Rating:
         headline=_headline(result),
         next_steps=tuple(NextStep(**_next_step(row)) for row in _rows(maturity.next_steps, "next_steps")),
         criteria=tuple(CriterionRating(**_criterion(row)) for row in _rows(maturity.criteria, "criteria")),
+        **_equity(result),
         intake=_intake(result),
         changed_choices=tuple(
             ChangedChoice(**{name: getattr(choice, name) for name in ChangedChoice.model_fields})
@@ -316,6 +429,7 @@ def _data_domain(result: EquityResult) -> DataDomain:
         core_criteria=RestsOn(
             met_measured=int((met["rests_on"] == "measured").sum()),
             met_attested=int((met["rests_on"] == "attested").sum()),
+            met_shown=int((~met["rests_on"].isin(["measured", "attested"])).sum()),
             not_met=int(counts.get(NOT_MET, 0)),
             not_assessed=int(counts.get(NOT_ASSESSED, 0)),
             not_applicable=int(counts.get(NOT_APPLICABLE, 0)),
@@ -344,6 +458,53 @@ def _headline(result: EquityResult) -> tuple[HeadlineShare, ...]:
                 )
             )
     return tuple(shares)
+
+
+FLAGGED = ("disproportionate_high", "disproportionate_low", "different_small")
+
+
+def _equity(result: EquityResult) -> dict[str, Any]:
+    """What the equity analysis found, from its released tables; empty where it was not made."""
+    rows = {
+        name: _rows_of(result, name)
+        for name in ("outcomes", "findings", "comparisons", "representation", "runs")
+    }
+    flagged = [
+        row
+        for row in rows["comparisons"]
+        if row["comparator"] == "rest" and row["adjustment"] == "crude" and row["flag"] in FLAGGED
+    ]
+    users = [row for row in rows["representation"] if row["of"] == "users" and row["status"] == "known"]
+    first: dict[str, str] = {}
+    for row in users:
+        first.setdefault(row["characteristic"], row["level"])
+    kept = [
+        row
+        for row in users
+        if " x " not in row["characteristic"] and first[row["characteristic"]] == row["level"]
+    ]
+    return {
+        "measures": _models(
+            MeasureRating, [row for row in rows["outcomes"] if row["characteristic"] == "all"]
+        ),
+        "findings": _models(FindingRating, rows["findings"]),
+        "comparisons": _models(ComparisonRating, flagged),
+        "representation": _models(RepresentedGroup, kept),
+        "runs": _models(RunRating, rows["runs"]),
+    }
+
+
+def _rows_of(result: EquityResult, name: str) -> list[dict[str, Any]]:
+    return _rows(result.tables[name], name) if name in result.tables else []
+
+
+def _models(model: type[_Model], rows: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """Rows as models: text that is missing or hidden is empty, a number stays null."""
+    texts = {name for name, field in model.model_fields.items() if field.annotation is str}
+    return tuple(
+        model(**{name: row[name] or "" if name in texts else row[name] for name in model.model_fields})
+        for row in rows
+    )
 
 
 def _intake(result: EquityResult) -> IntakeSummary:

@@ -6,16 +6,19 @@ The result is released first, so nothing true and small is ever written.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from string import Template
 
 from equitydata.errors import DisclosureError
+from equitydata.history import append_run, log_of, run_of
 from equitydata.manifest import make_manifest
 from equitydata.page import TEMPLATES, render_page
 from equitydata.rating import make_rating
 from equitydata.release import release
 from equitydata.result import HIDDEN, MATURITY_TABLES, EquityResult
 from equitydata.rulebook import disclosure_rule
+from equitydata.service import Service
 from equitydata.tables import SPECS
 from equitydata.writing import CUT_MARK, MANIFEST, csv_bytes, json_bytes, write_folder
 
@@ -57,6 +60,35 @@ def write_report(
         manifest=target / MANIFEST,
         tables=target / TABLES,
     )
+
+
+def log_run(
+    result: EquityResult,
+    service: Service,
+    *,
+    date: date,
+    report: bool,
+    audience: str = "",
+    role: str = "",
+) -> Path:
+    """Add a run to the log of the service, in released numbers only; returns the file.
+
+    date : day of the run. report : a report was written. audience : whom it is for. role : who ran it.
+    """
+    released = release(result)
+    findings = released.tables.get("findings")
+    run = run_of(
+        released.tables,
+        released.about,
+        date=date,
+        tier=released.maturity.tier,
+        recommendations=len(released.maturity.next_steps) + (0 if findings is None else len(findings)),
+        profile=report and bool(service.measures),
+        report=report,
+        audience=audience,
+        role=role,
+    )
+    return append_run(log_of(service), run)
 
 
 def report_files(released: EquityResult) -> dict[str, bytes]:

@@ -14,30 +14,13 @@ from typing import Any
 import pandas as pd
 
 from equitydata.maturity import Maturity
-from equitydata.model import Intake, Rejection, SourceFile
+from equitydata.model import AboutService, Intake, Rejection, SourceFile
 from equitydata.rulebook import Choice
 from equitydata.tables import SPECS
 
 HIDDEN = "hidden"
 # Tables that live on the maturity object, so that each table stands in one place.
 MATURITY_TABLES = ("criteria", "areas", "next_steps")
-
-
-@dataclass(frozen=True)
-class AboutService:
-    """Whose data it is, and for whom and when it was analysed."""
-
-    name: str
-    level: str
-    areas: tuple[str, ...]
-    area_codes: tuple[str, ...]
-    ages: tuple[int, int] | None
-    period_from: date | None
-    period_to: date | None
-    as_of: date
-    people: int | None
-    counted: str
-    version: str
 
 
 @dataclass(frozen=True)
@@ -216,7 +199,8 @@ def _from_rows(name: str, rows: list[dict[str, Any]], *, released: bool) -> pd.D
     hidden = [HIDDEN] if released and spec.counts else []
     frame = pd.DataFrame(rows, columns=[*spec.columns, *hidden])
     shares = (column for share in spec.shares for column in (share.value, share.lower, share.upper))
-    numbers = {column: pd.to_numeric(frame[column], errors="coerce") for column in (*spec.counts, *shares)}
+    wanted = [column for column in (*spec.counts, *shares, *spec.estimates) if column in frame]
+    numbers = {column: pd.to_numeric(frame[column], errors="coerce") for column in wanted}
     return frame.assign(**numbers, **{column: frame[column].astype(bool) for column in hidden})
 
 

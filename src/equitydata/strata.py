@@ -131,10 +131,8 @@ def stratify(
 # ---------------------------------------------------------------- crossings
 
 
-def crossings_of(
-    service: Service, mapped: Iterable[str], people: int
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """The pairs to cross, and notes on those left out.
+def crossings_of(service: Service, mapped: Iterable[str], people: int) -> list[tuple[str, str]]:
+    """The pairs to cross: those asked for, else ethnicity by sex and by deprivation where they are mapped.
 
     mapped : characteristics that people can be stratified by.
     Raises ConfigError for a pair that names what is not mapped, crosses a characteristic with itself or with what is
@@ -143,7 +141,7 @@ def crossings_of(
     here = list(mapped)
     asked = service.analysis.crossings
     if asked is None:
-        return [pair for pair in DEFAULT_CROSSINGS if set(pair) <= set(here)], []
+        return [pair for pair in DEFAULT_CROSSINGS if set(pair) <= set(here)]
     found = []
     for words in asked:
         pair = _pair(words, here, service)
@@ -155,7 +153,7 @@ def crossings_of(
                 mend="Cross characteristics of fewer groups, or leave the crossing out.",
             )
         found.append(pair)
-    return list(dict.fromkeys(found)), []
+    return list(dict.fromkeys(found))
 
 
 SAME_SOURCE = ({"geography", "deprivation", "postcode"}, {"age", "birth_date"})

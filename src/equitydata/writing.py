@@ -32,7 +32,12 @@ HIDDEN_CELL, UNAVAILABLE_CELL, NOT_APPLICABLE_CELL = "[c]", "[x]", "[z]"
 LABEL_LIMIT, SENTENCE_LIMIT = 200, 600
 CUT_MARK = "… [cut]"
 # Columns whose text is a sentence of ours or of an attestation; all other text is a label.
-SENTENCES = frozenset({"criterion", "reason", "evidence", "action", "finding", "why", "note", "meaning"})
+SENTENCES = frozenset(
+    {
+        *("criterion", "reason", "evidence", "action", "finding", "why", "note", "meaning"),
+        *("adjustment", "heard", "look", "used_for", "groups"),
+    }
+)
 
 # Invisible, but part of ordinary words in Persian, Urdu, Bengali and other scripts.
 _JOINERS = "\u200c\u200d"
@@ -80,8 +85,13 @@ def without_formula(text: str, limit: int = LABEL_LIMIT) -> str:
 
 def guarded_columns(spec: TableSpec) -> tuple[str, ...]:
     """Columns that give a hidden count away: the counts and all that is worked out from them."""
-    shares = [name for share in spec.shares for name in (share.value, share.lower, share.upper)]
-    return tuple(dict.fromkeys((*spec.counts, *shares, *spec.derived)))
+    return tuple(dict.fromkeys((*spec.counts, *share_columns(spec), *spec.estimates, *spec.derived)))
+
+
+def share_columns(spec: TableSpec) -> tuple[str, ...]:
+    """Columns of shares and of their limits, as far as the table has them."""
+    names = (name for share in spec.shares for name in (share.value, share.lower, share.upper))
+    return tuple(name for name in dict.fromkeys(names) if name in spec.columns)
 
 
 def with_symbols(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
@@ -102,27 +112,28 @@ def with_symbols(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
 def csv_bytes(frame: pd.DataFrame, spec: TableSpec) -> bytes:
     """A released table as CSV: UTF-8 without a byte order mark, shares with 4 decimals, no live formula."""
     shown = with_symbols(frame, spec)
-    fractions = {name for share in spec.shares for name in (share.value, share.lower, share.upper)} | {
-        "share"
-    }
+    # A share has four decimals; a column that holds rates and means too has four digits.
+    forms = dict.fromkeys(share_columns(spec), ".4f") | {"share": ".4f"}
+    mixed = [share for share in spec.shares if share.only is not None]
+    forms |= {name: ".4g" for share in mixed for name in (share.value, share.lower, share.upper)}
     written = {}
     for column in shown:
         # Few distinct values in many rows: each is written once.
         limit = SENTENCE_LIMIT if column in SENTENCES else LABEL_LIMIT
-        fraction = column in fractions
-        texts = {value: _csv_cell(value, limit, fraction=fraction) for value in shown[column].unique()}
+        form = forms.get(str(column), ".10g")
+        texts = {value: _csv_cell(value, limit, form=form) for value in shown[column].unique()}
         written[column] = shown[column].map(texts)
     return (
         pd.DataFrame(written, columns=shown.columns).to_csv(index=False, lineterminator="\n").encode("utf-8")
     )
 
 
-def _csv_cell(value: Any, limit: int, *, fraction: bool) -> str:
+def _csv_cell(value: Any, limit: int, *, form: str) -> str:
     if isinstance(value, str):
         return without_formula(value, limit)
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
-    return f"{value:.4f}" if fraction else f"{value:.10g}"
+    return format(value, form)
 
 
 # ---------------------------------------------------------------- files

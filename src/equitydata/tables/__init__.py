@@ -24,6 +24,7 @@ from equitydata.tables.audit import (
     SWAPS_TABLE,
     VERIFICATION_TABLE,
 )
+from equitydata.tables.combined import SERVICES_TABLE
 from equitydata.tables.equity import (
     CHANGES_TABLE,
     COMPARISONS_TABLE,
@@ -36,6 +37,7 @@ from equitydata.tables.equity import (
     OUTCOMES_TABLE,
     PLACES_TABLE,
     POPULATION_CHECKS_TABLE,
+    PROGRESS_TABLE,
     REPRESENTATION_TABLE,
     RUNS_TABLE,
     TESTS_TABLE,
@@ -70,8 +72,10 @@ __all__ = [
     "PLACES_TABLE",
     "POINTS_TABLE",
     "POPULATION_CHECKS_TABLE",
+    "PROGRESS_TABLE",
     "REPRESENTATION_TABLE",
     "RUNS_TABLE",
+    "SERVICES_TABLE",
     "SPECS",
     "STATUSES_TABLE",
     "STEPS_TABLE",
@@ -111,5 +115,6 @@ SPECS: Mapping[str, TableSpec] = {
         NEEDS_TABLE,
         IDENTIFIERS_TABLE,
         *EQUITY_TABLES,
+        SERVICES_TABLE,
     )
 }

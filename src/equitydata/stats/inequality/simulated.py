@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ from equitydata.stats.inequality.groups import Groups, quantile, refusal_of
 DRAWS, SEED = 10_000, 1
 LEAST_DRAWS = 10_000
 NUMBERS_AT_ONCE = 4_000_000
+# Draws of so few numbers are kept for the next measure of the same groups.
+NUMBERS_KEPT = 500_000
 AT_THE_END = "an estimate at the end of its scale is redrawn as a plain number"
 NO_SPREAD = "no standard error: the measure is 0 or infinite in some draws"
 NO_BIAS = "bias not worked out: the measure has no value in some draws"
@@ -185,20 +188,44 @@ def simulate(
 def redrawn(groups: Groups, *, draws: int, seed: int, equal: bool = False) -> Iterator[FloatArray]:
     """Draws of the estimates, (some, k) at a time so that many groups do not fill the memory."""
     generator = np.random.default_rng(seed)
-    to_scale, back = _scale(groups.scale)
+    to_scale, _ = _scale(groups.scale)
     plain = at_the_end(groups)
     middle = np.full(len(groups.estimate), groups.mean) if equal else groups.estimate
     with np.errstate(all="ignore"):
         plain = plain | ~np.isfinite(to_scale(middle))
         centre = np.where(plain, middle, to_scale(middle))
         error = np.where(plain, groups.standard_error, scale_errors(groups))
-    least, most = _range(groups.scale)
+    if draws * len(centre) <= NUMBERS_KEPT:
+        key = tuple(np.asarray(each, dtype=float).tobytes() for each in (centre, error, plain))
+        yield _drawn(groups.scale, draws, seed, key)
+        return
     block = max(1, NUMBERS_AT_ONCE // max(1, len(middle)))
     for start in range(0, draws, block):
         some = min(block, draws - start)
-        drawn = centre + error * generator.standard_normal((some, len(centre)))
-        with np.errstate(over="ignore"):
-            yield np.where(plain, np.clip(drawn, least, most), back(drawn))
+        yield _on_scale(groups.scale, centre, error, plain, generator.standard_normal((some, len(centre))))
+
+
+@lru_cache(maxsize=4)
+def _drawn(scale: str, draws: int, seed: int, key: tuple[bytes, ...]) -> FloatArray:
+    """The draws of one set of groups, kept, as all measures of it ask for the same ones.
+
+    key : centre, error and which groups are drawn as they are, as bytes.
+    """
+    centre, error, plain = (np.frombuffer(each, dtype=float) for each in key)
+    standard = np.random.default_rng(seed).standard_normal((draws, len(centre)))
+    drawn = _on_scale(scale, centre, error, plain.astype(bool), standard)
+    drawn.setflags(write=False)
+    return drawn
+
+
+def _on_scale(
+    scale: str, centre: FloatArray, error: FloatArray, plain: NDArray[np.bool_], standard: FloatArray
+) -> FloatArray:
+    """Estimates drawn on their scale, and taken back from it."""
+    least, most = _range(scale)
+    drawn = centre + error * standard
+    with np.errstate(all="ignore"):
+        return np.where(plain, np.clip(drawn, least, most), _scale(scale)[1](drawn))
 
 
 def scale_errors(groups: Groups) -> FloatArray:
