@@ -44,6 +44,17 @@ def uniform_within(topic: str, cells: pd.Series) -> Array:
     return (place / order.transform("size")).to_numpy()
 
 
+def uniform_along(topic: str, keys: pd.DataFrame) -> Array:
+    """Uniform numbers in [0, 1), shape (len(keys),), spread evenly over any run of rows in the order of the keys.
+
+    Steps of the golden section: neighbours fall into different parts of [0, 1), so luck makes little difference
+    between groups by the first keys, nor, inside them, by the later ones.
+    """
+    order = keys.assign(_chance=uniform(topic, len(keys))).sort_values([*keys.columns, "_chance"]).index
+    steps = (uniform(f"{topic} start", 1)[0] + np.arange(len(keys)) * (5**0.5 - 1) / 2) % 1
+    return pd.Series(steps, index=order).loc[keys.index].to_numpy()
+
+
 def pick(chances: Array, shares: Shares) -> Array:
     """One key of `shares` for each uniform number, by the shares (scaled to sum to 1). Shape as `chances`."""
     edges = np.cumsum(np.array(list(shares.values()), dtype=float))
@@ -328,7 +339,11 @@ def attendance(contacts: pd.DataFrame) -> Array:
     """NHS attended or did not attend code; "" for a referral, which nobody attends."""
     size = len(contacts)
     own_chance = chance(contacts, "did_not_attend") * contacts["uneven"].to_numpy()
-    missed = uniform("did_not_attend", size) < own_chance
+    core20 = belongs(contacts, "IMD deciles 1-2")
+    keys = contacts[["ethnicity", "age_band", "disability"]].assign(core20=core20).reset_index(drop=True)
+    missed = (
+        uniform_along("did_not_attend", keys[["ethnicity", "age_band", "core20", "disability"]]) < own_chance
+    )
     late = uniform("late", size) < plan.LATE
     held = np.where(missed, np.where(late, "7", "3"), np.where(late, "6", "5"))
     cancelled = draw("cancelled", plan.CANCELLED | {"": 1 - sum(plan.CANCELLED.values())}, size)

@@ -257,7 +257,7 @@ OUTCOMES: dict[str, dict[str, Any]] = {
     "did_not_attend": {
         "counts": "contacts", "polarity": "adverse",
         "by_age": dict(zip(AGE_BANDS, (0.19, 0.14, 0.105, 0.08, 0.09), strict=True)),
-        "added": {"ethnicity M": 0.05, "IMD deciles 1-2": 0.05},
+        "added": {"ethnicity M": 0.09, "IMD deciles 1-2": 0.05},
     },
     "hba1c_controlled": {
         "counts": "people", "polarity": "favourable",

@@ -608,6 +608,7 @@ def _people(bangladeshi: dict) -> dict[str, pd.DataFrame]:
         "flag": "disproportionate_high",
         "numerator": 335,
         "denominator": 1520,
+        "value": 0.2204,
         "comparator_value": 0.117,
     }
     finding |= {"difference": 0.103, "difference_lower": 0.08, "difference_upper": 0.13, "ratio": 1.88}

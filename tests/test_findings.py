@@ -185,12 +185,14 @@ def test_no_word_of_the_rule_file_accuses():
         ("language", "english", "Other than English", "People whose main language is other than English"),
         ("age", "band", "18 to 34", "People aged 18 to 34"),
         ("ethnicity x sex", "detailed x detailed", "Bangladeshi × Female", "Bangladeshi × Female people"),
-        ("marital_status", "detailed", "Widowed", "People with marriage or civil partnership: Widowed"),
+        ("marital_status", "detailed", "Widowed", "People recorded as widowed"),
+        ("carer", "detailed", "Yes", "People with unpaid carer: Yes"),
+        ("deprivation", "decile", "1", "People in deprivation decile 1"),
         ("all", "all", "Everyone", "Everyone"),
     ],
 )
 def test_a_group_is_named_as_people_read_it(characteristic, level, category, words):
-    label = "Marriage or civil partnership"
+    label = "Unpaid carer"
     assert (
         who({"characteristic": characteristic, "level": level, "category": category, "label": label}) == words
     )
@@ -337,6 +339,33 @@ def test_different_but_small_is_listed_once_and_says_so():
     assert "clear, but small" in row["finding"]
 
 
+def test_a_small_difference_is_told_of_the_part_that_drives_it():
+    found = find(
+        comparisons=crude("""
+            measure | characteristic | level    | category      | numerator | denominator | flag
+            hba1c   | ethnicity      | detailed | Bangladeshi   | 4500      | 10000       | different_small
+            hba1c   | ethnicity      | detailed | Indian        | 5600      | 10000       | no_evidence
+            hba1c   | ethnicity      | detailed | White British | 11200     | 20000       | no_evidence
+            hba1c   | ethnicity      | groups   | Asian         | 10100     | 20000       | different_small
+            hba1c   | ethnicity      | groups   | White         | 11200     | 20000       | different_small
+        """)
+    )
+    assert listed(found) == ["Bangladeshi"]
+    assert "It drives the wider group Asian." in found.iloc[0]["finding"]
+
+
+def test_what_is_small_or_uncertain_and_to_an_advantage_is_not_listed():
+    found = find(
+        comparisons=crude("""
+            measure | characteristic | level    | category    | numerator | denominator | flag
+            hba1c   | ethnicity      | detailed | Bangladeshi | 650       | 1000        | different_small
+            hba1c   | ethnicity      | detailed | Indian      | 90        | 100         | uncertain
+            hba1c   | ethnicity      | detailed | Chinese     | 5000      | 10000       | no_evidence
+        """)
+    )
+    assert found.empty
+
+
 # ---------------------------------------------------------------- crossings
 
 PARTS = """
@@ -390,12 +419,44 @@ def test_what_adjustment_does_is_said(ratio, lower, upper, words):
         adjustment="standardised", ratio=ratio, ratio_lower=lower, ratio_upper=upper
     )
     row = one(find(comparisons=pd.concat([frame, other], ignore_index=True)), "Bangladeshi")
-    assert row["adjustment"] == f"At the age and sex structure of the whole service {words}."
+    assert row["adjustment"] == f"At the structure of the whole service by age and sex {words}."
 
 
 def test_without_an_adjusted_row_it_says_that_none_could_be_made():
     found = find(comparisons=crude(TWO_FLAGS))
     assert set(found["adjustment"]) == {"Age and sex could not be taken into account."}
+
+
+@pytest.mark.parametrize(
+    ("characteristic", "first", "second", "words"),
+    [
+        ("sex", "Female", "Male", "Age could not be taken into account."),
+        ("age", "18 to 34", "35 to 64", "Sex could not be taken into account."),
+        ("age x sex", "18 to 34 × Female", "18 to 34 × Male", ""),
+    ],
+)
+def test_a_characteristic_is_not_held_equal_for_itself(characteristic, first, second, words):
+    frame = crude(f"""
+        characteristic   | level    | category | numerator | denominator | flag                  | harm
+        {characteristic} | detailed | {first}  | 300       | 1000        | disproportionate_high | harm
+        {characteristic} | detailed | {second} | 100       | 1000        | no_evidence           |
+    """)
+    assert one(find(comparisons=frame), first)["adjustment"] == words
+
+
+def test_a_difference_that_age_and_sex_explain_ranks_below_one_that_they_do_not():
+    frame = crude("""
+        characteristic | level    | category        | numerator | denominator | flag                  | harm
+        ethnicity      | detailed | Bangladeshi     | 310       | 1000        | disproportionate_high | harm
+        ethnicity      | detailed | Black Caribbean | 300       | 1000        | disproportionate_high | harm
+        ethnicity      | detailed | White British   | 400       | 4000        | no_evidence           |
+    """)
+    limits = {"ratio_lower": 0.9, "ratio_upper": 1.2}
+    gone = frame.iloc[[0]].assign(adjustment="standardised", ratio=1.02, **limits)
+    kept = frame.iloc[[1]].assign(adjustment="standardised")
+    assert listed(find(comparisons=frame)) == ["Bangladeshi", "Black Caribbean"]
+    found = find(comparisons=pd.concat([frame, gone, kept], ignore_index=True))
+    assert listed(found) == ["Black Caribbean", "Bangladeshi"]
 
 
 def test_withheld_adjustments_are_as_none():
@@ -431,7 +492,7 @@ def test_fragile_findings_say_so_and_rank_after_firm_ones():
 
 
 def test_the_score_is_what_the_rule_file_says():
-    """Worked out by hand: 0.8 x (2 ln 1.5 + ln 2 + 0.5 log10(1 + 0.1 x 990))."""
+    """Worked out by hand: 0.8 x 0.9 x (2 ln 1.5 + ln 2 + 0.5 log10(1 + 0.1 x 990))."""
     frame = pd.DataFrame(
         {
             "ratio": [2.0],
@@ -441,9 +502,10 @@ def test_the_score_is_what_the_rule_file_says():
             "people": [990.0],
             "statistic": ["share"],
             "robustness": ["turns at a bound"],
+            "left": [("same", "smaller")],
         }
     )
-    expected = 0.8 * (2 * math.log(1.5) + math.log(2) + 0.5 * math.log10(100))
+    expected = 0.8 * 0.9 * (2 * math.log(1.5) + math.log(2) + 0.5 * math.log10(100))
     assert finding_scores(frame)[0] == pytest.approx(expected)
 
 
@@ -462,6 +524,7 @@ def test_more_people_a_larger_ratio_and_a_surer_limit_each_rank_higher(ratio, pe
         "people": float(people),
         "statistic": "share",
         "robustness": "firm",
+        "left": (),
     }
     frame = pd.DataFrame(
         [
@@ -485,6 +548,7 @@ def test_missing_and_endless_ratios_have_a_score_that_can_be_ranked():
             "people": [math.nan, 100.0, 100.0],
             "statistic": "share",
             "robustness": "",
+            "left": [(), ("gone",), ("none",)],
         }
     )
     assert np.isfinite(finding_scores(frame)).all()
@@ -528,6 +592,29 @@ def test_a_group_seen_less_than_it_lives_there_is_a_finding_without_harm():
     )
     assert (row["harm"], row["people"], row["difference"]) == ("", 800, pytest.approx(0.08 - 0.16))
     assert "need not mirror" in row["finding"]
+
+
+def test_ages_and_what_follows_age_rank_below_other_groups_against_residents():
+    found = find(
+        representation=representation("""
+            characteristic | level    | category    | numerator | residents | flag
+            age            | band     | 18 to 34    | 200       | 30000     | disproportionate_low
+            ethnicity      | detailed | Bangladeshi | 1400      | 18000     | disproportionate_low
+        """)
+    )
+    assert listed(found, "representation") == ["Bangladeshi", "18 to 34"]
+
+
+def test_what_is_left_at_the_residents_ages_is_said():
+    frame = representation("""
+        characteristic | level    | category    | numerator | residents | flag
+        ethnicity      | detailed | Bangladeshi | 800       | 16000     | disproportionate_low
+    """)
+    frame = frame.assign(standardised_ratio=0.95, standardised_ratio_lower=0.9, standardised_ratio_upper=1.02)
+    row = find(representation=frame).iloc[0]
+    assert row["adjustment"] == (
+        "At the structure of the residents by age and sex hardly any difference is left."
+    )
 
 
 def test_wider_areas_are_named_with_the_local_one_and_make_no_finding_of_their_own():
@@ -722,6 +809,22 @@ def test_groups_that_nobody_has_listened_to_are_one_finding_per_characteristic()
     )
     found = find(listening_gaps=gaps)
     assert list(found["finding"]) == ["Ethnic group: no way of listening has reached: Chinese and Roma."]
+
+
+def test_where_no_group_was_reached_they_are_not_named_one_by_one_and_the_whole_is_no_group():
+    gaps = filled(
+        "listening_gaps",
+        table("""
+            characteristic | label       | level    | category   | gap
+            all            | Everyone    | all      | Everyone   | nobody
+            deprivation    | Deprivation | decile   | 1          | nobody
+            deprivation    | Deprivation | decile   | 2          | nobody
+            deprivation    | Deprivation | quintile | Quintile 1 | nobody
+        """),
+    )
+    assert list(find(listening_gaps=gaps)["finding"]) == [
+        "Deprivation: no way of listening has reached: every group of the local population."
+    ]
 
 
 def test_groups_that_could_not_be_judged_are_named_last_with_what_could_have_been_seen():

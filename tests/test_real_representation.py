@@ -23,14 +23,26 @@ FORCES = "lad2016_to_police_force_lookup.csv"
 PEOPLE_SEARCHED = ("Person search", "Person and Vehicle search")
 # Label of the police -> our category, labels of the census file that it holds (Roma is new in 2021).
 LABELS = {
-    "White - English/Welsh/Scottish/Northern Irish/British": ("White British", ["English, Welsh, Scottish, Northern Irish or British"]),
+    "White - English/Welsh/Scottish/Northern Irish/British": (
+        "White British",
+        ["English, Welsh, Scottish, Northern Irish or British"],
+    ),
     "White - Irish": ("White Irish", ["White: Irish"]),
     "White - Gypsy or Irish Traveller": ("White Gypsy/Traveller", ["Gypsy or Irish Traveller"]),
     "White - Any other White background": ("White other", ["White: Other White", "White: Roma"]),
-    "Mixed/Multiple ethnic groups - White and Black Caribbean": ("Mixed White/Black Caribbean", ["White and Black Caribbean"]),
-    "Mixed/Multiple ethnic groups - White and Black African": ("Mixed White/Black African", ["White and Black African"]),
+    "Mixed/Multiple ethnic groups - White and Black Caribbean": (
+        "Mixed White/Black Caribbean",
+        ["White and Black Caribbean"],
+    ),
+    "Mixed/Multiple ethnic groups - White and Black African": (
+        "Mixed White/Black African",
+        ["White and Black African"],
+    ),
     "Mixed/Multiple ethnic groups - White and Asian": ("Mixed White/Asian", ["White and Asian"]),
-    "Mixed/Multiple ethnic groups - Any other Mixed/Multiple ethnic background": ("Mixed other", ["Other Mixed or Multiple ethnic groups"]),
+    "Mixed/Multiple ethnic groups - Any other Mixed/Multiple ethnic background": (
+        "Mixed other",
+        ["Other Mixed or Multiple ethnic groups"],
+    ),
     "Asian/Asian British - Indian": ("Indian", ["Indian"]),
     "Asian/Asian British - Pakistani": ("Pakistani", ["Pakistani"]),
     "Asian/Asian British - Bangladeshi": ("Bangladeshi", ["Bangladeshi"]),
@@ -38,10 +50,13 @@ LABELS = {
     "Asian/Asian British - Any other Asian background": ("Asian other", ["Other Asian"]),
     "Black/African/Caribbean/Black British - African": ("Black African", ["or African: African"]),
     "Black/African/Caribbean/Black British - Caribbean": ("Black Caribbean", ["or African: Caribbean"]),
-    "Black/African/Caribbean/Black British - Any other Black/African/Caribbean background": ("Black other", ["Other Black"]),
+    "Black/African/Caribbean/Black British - Any other Black/African/Caribbean background": (
+        "Black other",
+        ["Other Black"],
+    ),
     "Other ethnic group - Arab": ("Arab", ["Arab"]),
     "Other ethnic group - Any other ethnic group": ("Any other", ["Any other ethnic group"]),
-}  # fmt: skip
+}
 NOT_STATED = "Other ethnic group - Not stated"
 
 
@@ -147,7 +162,7 @@ def test_rates_and_ratios_equal_an_independent_count():
         ]
     )  # fmt: skip
     frame = frame.assign(
-        measure="users", **{name: frame["people"] for name in ("cases", "n", "x", "nn", "nx", "xx")}
+        measure="users", **dict.fromkeys(("cases", "n", "x", "nn", "nx", "xx"), frame["people"])
     )
     columns = [
         "measure",

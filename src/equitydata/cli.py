@@ -60,6 +60,9 @@ FailUnder = Annotated[
 ExtractPath = Annotated[
     str | None, typer.Option("--extract", help="Another file, folder or glob than the service file names.")
 ]
+Audience = Annotated[
+    str, typer.Option("--audience", help="Whom the report is for, for the log of runs: a role or a board.")
+]
 Memory = Annotated[str | None, typer.Option("--memory-limit", help='For the engine, for example "4GB".')]
 
 
@@ -207,11 +210,18 @@ def check(
     from equitydata.release import release
 
     service, data = _load_any(service_file, extract)
-    released = release(_analyse(service, data, None, memory_limit))
+    # Measures are counted too, so that a column that does not hold is found here and not in the long run.
+    released = release(_analyse(service, data, None, memory_limit, outcomes=bool(service.measures)))
     if as_json:
+        from equitydata.console import measure_words
+
         _print_json(
             {
                 "intake": _intake(released),
+                "measures": {
+                    name: {"label": measure.label, "words": measure_words(measure)}
+                    for name, measure in service.measures.items()
+                },
                 "codes": _records(released.table("codes")),
                 "identifiers": _records(released.table("identifiers")),
                 "notes": list(released.notes),
@@ -220,6 +230,7 @@ def check(
         return
     console.print_intake(released)
     console.print_columns(released, service)
+    console.print_measures(service)
     for note in released.notes:
         print(f"NOTE  {note}")
     console.print_rule(released)
@@ -237,8 +248,11 @@ def audit(
     as_json: Json = False,
     memory_limit: Memory = None,
 ) -> None:
-    """Audit completeness and verification, and rate the data domain."""
-    _run(service_file, extract, out, disclosure, force, as_of, fail_under, as_json, memory_limit, full=False)
+    """Audit completeness and verification, and rate the data domain; no outcome is counted."""
+    result, _ = _run(
+        service_file, extract, out, disclosure, force, as_of, fail_under, as_json, memory_limit, full=False
+    )
+    _judge(result, fail_under)
 
 
 @app.command()
@@ -252,9 +266,20 @@ def analyse(
     fail_under: FailUnder = None,
     as_json: Json = False,
     memory_limit: Memory = None,
+    audience: Audience = "",
+    no_history: Annotated[
+        bool, typer.Option("--no-history", help="Leave this run out of the log of runs.")
+    ] = False,
 ) -> None:
-    """Everything there is so far: the audit, the rating, and the report folder."""
-    _run(service_file, extract, out, disclosure, force, as_of, fail_under, as_json, memory_limit, full=True)
+    """Everything: audit, outcomes by group, comparison with residents, rating, and the report folder."""
+    _check_audience(audience)
+    result, service = _run(
+        service_file, extract, out, disclosure, force, as_of, fail_under, as_json, memory_limit, full=True
+    )
+    # An extract without a service file has no place of its own for a log.
+    if service_file.suffix.lower() == ".toml" and not no_history:
+        _log(result, service, audience=audience, as_json=as_json)
+    _judge(result, fail_under)
 
 
 @app.command()
@@ -286,6 +311,145 @@ def rate(
         console.print_next_steps(released, most=10)
         console.print_rule(released)
     _judge(result, fail_under)
+
+
+@app.command()
+def profile(
+    service_file: ServiceFile,
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", help="characteristic=category, one or two: --group ethnicity=Bangladeshi."),
+    ] = None,
+    extract: ExtractPath = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File for the profile: .md, or .json with --json.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    disclosure: Disclosure = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+    memory_limit: Memory = None,
+) -> None:
+    """One population across every table; of the whole service where no group is named."""
+    from equitydata.profiles import make_community_profile, make_profile
+    from equitydata.release import release
+
+    _check_choices(disclosure, None)
+    groups = _groups(group or [])
+    if out is not None and out.exists() and not force:
+        raise OutputError("The file exists already.", where=str(out), mend="Choose --out, or add --force.")
+    service, data = _load_any(service_file, extract)
+    released = release(_analyse(service, data, as_of, memory_limit), disclosure)
+    made = make_profile(released, **groups) if groups else make_community_profile(released)
+    text = made.to_json() if as_json else made.to_markdown()
+    if out is None:
+        print(text)
+        return
+    _write_text(out, text)
+    print(f"Profile: {out}")
+
+
+def _groups(given: list[str]) -> dict[str, str]:
+    """The groups of --group options; each characteristic once."""
+    groups: dict[str, str] = {}
+    for each in given:
+        name, equals, category = (part.strip() for part in each.partition("="))
+        if not (name and equals and category):
+            raise ConfigError(
+                f"'{each}' is no group.", where="--group", mend="Write it as --group ethnicity=Bangladeshi."
+            )
+        if name in groups:
+            raise ConfigError(
+                f"'{name}' is named twice.", where="--group", mend="A profile is of one category of each."
+            )
+        groups[name] = category
+    return groups
+
+
+@app.command()
+def combine(
+    ratings: Annotated[
+        list[Path], typer.Argument(help="rating.json of each service, or the folders of their reports.")
+    ],
+    organisation: Annotated[
+        Path | None,
+        typer.Option(
+            "--organisation", help="Service file of the organisation, with its name and attestations."
+        ),
+    ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            "--rule", help="How services roll up: every, pooled or share; see `roll_up` under [rules]."
+        ),
+    ] = None,
+    out: Out = None,
+    force: Force = False,
+    as_of: AsOf = None,
+    fail_under: FailUnder = None,
+    as_json: Json = False,
+) -> None:
+    """Combine the ratings of services into the rating of their organisation."""
+    from equitydata import console
+    from equitydata.analysis import run_date
+    from equitydata.combining import combine as roll_up
+    from equitydata.combining import read_services
+    from equitydata.release import release
+    from equitydata.rulebook import load_rulebook
+
+    _check_choices(None, fail_under)
+    if out is not None:
+        _check_folder(out, force=force)
+    own = _load(organisation) if organisation is not None else None
+    changes = {**(own.rules if own else {}), **({"roll_up": rule} if rule else {})}
+    result = roll_up(
+        read_services(ratings),
+        own,
+        rulebook=load_rulebook(changes),
+        as_of=as_of.date() if as_of else run_date(),
+    )
+    page = _write(result, out, None, force=force) if out is not None else None
+    released = release(result)
+    if as_json:
+        _print_rating(released)
+    else:
+        print(f"{released.about.name}\nData domain: {released.maturity.tier}")
+        console.print_services(released)
+        console.print_areas(released)
+        console.print_next_steps(released, most=10)
+        console.print_rule(released)
+        if page is not None:
+            print(f"Report: {page}")
+    _judge(result, fail_under)
+
+
+@app.command()
+def history(
+    place: Annotated[Path, typer.Argument(help="service.toml, or the folder or file of the log of runs.")],
+    as_json: Json = False,
+) -> None:
+    """Progress over runs: the tier, and how many people have ethnicity and language known."""
+    from equitydata import console
+    from equitydata.history import damaged_lines, log_of, progress_table, read_runs
+
+    if place.suffix.lower() == ".toml":
+        service = _load(place)
+        log, name = log_of(service), service.service.name
+    else:
+        if not place.exists():
+            raise ConfigError(
+                "There is no such file or folder.",
+                where=str(place),
+                mend="Give the service file or its folder.",
+            )
+        log, name = place, ""
+    progress = progress_table(read_runs(log, service=name))
+    for words in damaged_lines(log):
+        print(f"WARN  {words}", file=sys.stderr)
+    if as_json:
+        _print_json(_records(progress))
+        return
+    console.print_progress(progress)
 
 
 @app.command()
@@ -361,6 +525,61 @@ def reference_show(
         print(f"... {len(table) - rows:,} more rows")
 
 
+@reference_app.command("add")
+def reference_add(
+    file: Annotated[
+        Path, typer.Argument(help="CSV of residents: tidy, a Nomis download, or an ONS custom table.")
+    ],
+    characteristic: Annotated[
+        str, typer.Option("--characteristic", help="Of which its categories are, for example ethnicity.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="Short name; from the file when left out.")] = "",
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Where it is kept: `reference` beside the service file.")
+    ] = Path("reference"),
+    title: Annotated[str, typer.Option("--title", help="Title, where the file has none.")] = "",
+    date: Annotated[str, typer.Option("--date", help="Day or year that it is of: 2021-03-21.")] = "",
+    source: Annotated[str, typer.Option("--source", help="Who published it.")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="Licence that it came under.")] = "",
+    base: Annotated[
+        str, typer.Option("--base", help="Whom it counts: All usual residents aged 16 and over.")
+    ] = "",
+    from_age: Annotated[
+        int | None,
+        typer.Option("--from-age", help="Youngest age in it; read from its base when left out.", min=0),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a table of that name.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Add a table of residents of your own, to be looked at before those of the package."""
+    from equitydata.own_reference import add_table
+
+    if not file.is_file():
+        raise ConfigError("There is no such file.", where=str(file), mend="Give the CSV that was downloaded.")
+    added = add_table(
+        file,
+        characteristic=characteristic,
+        folder=folder,
+        name=name,
+        title=title,
+        date=date,
+        source=source,
+        licence=licence,
+        base=base,
+        from_age=from_age,
+        replace=force,
+    )
+    if as_json:
+        facts = ("name", "characteristic", "level", "layout", "title", "reference_date", "notes")
+        _print_json({**{fact: getattr(added, fact) for fact in facts}, "file": added.file.name})
+        return
+    print(f"OK    {added.name}: {added.title} ({added.reference_date})")
+    areas, groups = added.table["area_code"].nunique(), added.table["category"].nunique()
+    print(f"      {areas:,} areas, {groups:,} categories, layout {added.layout}: {added.file}")
+    for note in added.notes:
+        print(f"NOTE  {note}")
+
+
 @config_app.command("schema")
 def config_schema() -> None:
     """Print the JSON Schema of the service file."""
@@ -393,7 +612,12 @@ def _load_any(path: Path, extract: str | None) -> tuple[Service, Any]:
 
 
 def _analyse(
-    service: Service, extract: Any, as_of: datetime | None, memory_limit: str | None
+    service: Service,
+    extract: Any,
+    as_of: datetime | None,
+    memory_limit: str | None,
+    *,
+    outcomes: bool = True,
 ) -> EquityResult:
     from equitydata.analysis import analyse as run
 
@@ -404,7 +628,7 @@ def _analyse(
             _progress(words)
 
     day = as_of.date() if as_of else None
-    return run(service, extract, as_of=day, memory_limit=memory_limit, progress=progress)
+    return run(service, extract, as_of=day, outcomes=outcomes, memory_limit=memory_limit, progress=progress)
 
 
 def _run(
@@ -419,15 +643,25 @@ def _run(
     memory_limit: str | None,
     *,
     full: bool,
-) -> None:
+) -> tuple[EquityResult, Service]:
+    """Analyse, write and show, as `audit` and `analyse` (full) do."""
     _check_choices(disclosure, fail_under)
     if out is not None:
         _check_folder(out, force=force)
     service, data = _load_any(service_file, extract)
-    result = _analyse(service, data, as_of, memory_limit)
+    result = _analyse(service, data, as_of, memory_limit, outcomes=full)
     page = _write(result, out, disclosure, force=force) if out is not None else None
     _show(result, disclosure, as_json=as_json, page=page, full=full)
-    _judge(result, fail_under)
+    return result, service
+
+
+def _log(result: EquityResult, service: Service, *, audience: str, as_json: bool) -> None:
+    """Add the run to the log beside the service file, and say so."""
+    from equitydata.report import log_run
+
+    path = log_run(result, service, date=result.about.as_of, report=True, audience=audience)
+    if not as_json:
+        print(f"Log of runs: {path}")
 
 
 def _check_choices(disclosure: str | None, fail_under: str | None) -> None:
@@ -439,6 +673,18 @@ def _check_choices(disclosure: str | None, fail_under: str | None) -> None:
         disclosure_rule(disclosure)
     if fail_under is not None and fail_under.casefold() not in {tier.casefold() for tier in TIERS}:
         raise ConfigError(f"No tier '{fail_under}'.", where="--fail-under", mend=nearest(fail_under, TIERS))
+
+
+def _check_audience(audience: str) -> None:
+    """Refuse words that could identify someone before the work; `append_run` looks again."""
+    from equitydata.identifier_patterns import identifiers_in
+
+    if audience and identifiers_in(audience):
+        raise ConfigError(
+            "It looks as if it could identify someone.",
+            where="--audience",
+            mend="Name a role or a group, such as 'Service board', and not a person.",
+        )
 
 
 def _check_folder(out: Path, *, force: bool) -> None:

@@ -7,14 +7,14 @@ cannot tell; every number that is shown is of the released one.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from equitydata.result import EquityResult
-    from equitydata.service import Service
+    from equitydata.service import Condition, Measure, Service
 
 WIDTH = 100
 HEADLINES = {"joint": "Ethnicity and language", "ethnicity": "Ethnicity", "language": "Language"}
@@ -30,6 +30,8 @@ def print_result(result: EquityResult, released: EquityResult, *, full: bool) ->
     print_headline(result, released)
     if full:
         print_areas(released, data_only=True)
+        print_findings(released, most=5)
+        print_representation(released, most=5)
     else:
         _print_completeness(released)
     print_next_steps(released, most=3)
@@ -121,6 +123,166 @@ def _hidden(frame: pd.DataFrame) -> Any:
     from equitydata.result import HIDDEN
 
     return frame[HIDDEN] if HIDDEN in frame else [False] * len(frame)
+
+
+def print_findings(released: EquityResult, *, most: int) -> None:
+    """The most pressing findings with their sizes, and how many groups were compared."""
+    from equitydata.page_equity import FLAGGED, equity_sizes
+
+    findings, comparisons = (_table(released, name) for name in ("findings", "comparisons"))
+    crude = comparisons[(comparisons["comparator"] == "rest") & (comparisons["adjustment"] == "crude")]
+    if crude.empty and findings.empty:
+        return
+    hidden = _hidden(findings)
+    shown = findings[[not bool(each) for each in hidden]]
+    print("\nFindings: a prompt to look, not proof of unfairness or cause")
+    if shown.empty:
+        print("  None that may be shown.")
+    for row in shown.head(most).to_dict("records"):
+        _fill(f"{row['order']}. {row['finding']}", first=2, rest=5)
+        sizes = equity_sizes(row)
+        if sizes:
+            _fill(f"{sizes}.", first=5, rest=5)
+    left = len(findings) - min(len(shown), most)
+    if left > 0:
+        print(f"  ... and {left} more: tables/findings.csv of the report")
+    flagged, few = (
+        int(crude["flag"].isin(FLAGGED[:2]).sum()),
+        int((crude["flag"] == "insufficient_data").sum()),
+    )
+    kept_back = sum(bool(each) for each in _hidden(crude))
+    print(
+        f"Groups compared with the rest: {len(crude):,}; flagged {flagged:,}, not enough data {few:,}, "
+        f"hidden {kept_back:,}"
+    )
+
+
+def print_representation(released: EquityResult, *, most: int) -> None:
+    """Groups of users that are flagged against residents."""
+    from equitydata.page_equity import headline_of_representation
+
+    if _table(released, "representation").empty:
+        return
+    lines = headline_of_representation(released)
+    print("\nUsers against residents" + ("" if lines else ": no group is flagged"))
+    for line in lines[:most]:
+        _fill(line, first=2, rest=4)
+    if len(lines) > most:
+        print(f"  ... and {len(lines) - most} more: tables/representation.csv of the report")
+
+
+def print_measures(service: Service) -> None:
+    """Each measure as it was understood: what is counted, out of whom, and what meets it."""
+    for name, measure in service.measures.items():
+        print(f"OK    measure {name}: {measure.label}")
+        for line in measure_words(measure):
+            _fill(line, first=6, rest=8)
+    if not service.measures:
+        print("NOTE  no measure is defined under [measures]: outcomes are not stratified")
+
+
+def measure_words(measure: Measure) -> list[str]:
+    """A measure in words: its statistic, denominator, numerator and direction."""
+    kinds = {
+        "share": f"share of {measure.counts}",
+        "rate": f"rate per {measure.multiplier:g} of {measure.person_time}",
+        "population_rate": f"rate of {measure.counts} per {measure.multiplier:g} residents",
+        "mean": f"mean of {_value_words(measure.value)}, over {measure.counts}",
+        "quantile": f"{_quantile_words(measure.quantile)} of {_value_words(measure.value)}, over {measure.counts}",
+    }
+    met = _conditions_words(measure.numerator)
+    if measure.standard is not None:
+        met = f"{_value_words(measure.value)} is at most {measure.standard:g}"
+    whose = {
+        "any": "in any of their records",
+        "all": "in all of their records",
+        "latest": "in their latest record",
+    }
+    if measure.counts == "people" and measure.statistic == "share":
+        met = f"{met}, {whose[measure.person]}"
+    lines = [
+        f"{kinds[measure.statistic]}; kind {measure.kind}; more of it is {measure.polarity}",
+        f"out of: {_conditions_words(measure.denominator) or 'every record'}",
+    ]
+    return lines + ([f"met by: {met}"] if met else [])
+
+
+def _value_words(value: Any) -> str:
+    return (
+        value
+        if isinstance(value, str)
+        else f"days from {value.from_} to {value.to}"
+        if value
+        else "the value"
+    )
+
+
+def _quantile_words(quantile: float | None) -> str:
+    return "median" if quantile == 0.5 else f"quantile {quantile:g}" if quantile else "quantile"
+
+
+def _conditions_words(conditions: Iterable[Condition]) -> str:
+    return " and ".join(_condition_words(each) for each in conditions)
+
+
+def _condition_words(condition: Condition) -> str:
+    """One condition as it reads: "attendance is one of 3, 7"."""
+    what = condition.column or _value_words(condition.days)
+    tests = []
+    if condition.in_ is not None:
+        tests.append(f"is one of {', '.join(condition.in_)}")
+    if condition.not_in is not None:
+        tests.append(f"is none of {', '.join(condition.not_in)}")
+    if condition.equals is not None:
+        tests.append(f"is {condition.equals}")
+    if condition.missing is not None:
+        tests.append("is blank" if condition.missing else "is filled")
+    if condition.at_least is not None:
+        tests.append(f"is at least {condition.at_least:g}")
+    if condition.at_most is not None:
+        tests.append(f"is at most {condition.at_most:g}")
+    if condition.between is not None:
+        tests.append(f"is from {condition.between[0]:g} to {condition.between[1]:g}")
+    return f"{what} {' and '.join(tests)}"
+
+
+def print_progress(progress: pd.DataFrame) -> None:
+    """How the tier and the joint share went over runs, the oldest first."""
+    if progress.empty:
+        print("No run is in the log: `equitydata analyse` adds one when it writes a report.")
+        return
+    for name, runs in progress.groupby("service", sort=False):
+        print(f"{name}: {len(runs)} {'run' if len(runs) == 1 else 'runs'}")
+        print(f"  {'day':<12}{'people':>10}{'both known':>12}{'change':>9}{'measures':>10}  tier")
+        for row in runs.to_dict("records"):
+            hidden = bool(row.get("hidden"))
+            change = row["joint_change"]
+            moved = "" if change is None or change != change else f"{change * 100:+.1f}"
+            people = "[c]" if hidden or row["people"] != row["people"] else f"{row['people']:,.0f}"
+            turn = {"up": " (up)", "down": " (down)"}.get(row["tier_change"], "")
+            print(
+                f"  {row['date']:<12}{people:>10}{percent(row['joint_known'], hidden=hidden):>12}{moved:>9}"
+                f"{row['measures']:>10}  {row['tier']}{turn}"
+            )
+
+
+def print_services(released: EquityResult) -> None:
+    """Services that keep an organisation from meeting a criterion that rolls up, by criterion."""
+    services = _table(released, "services")
+    print(f"Services combined: {services['service'].nunique()}")
+    short = services[services["in_the_way"].map(lambda cell: cell is True or str(cell) == "True")]
+    for criterion, rows in short.groupby("criterion_id", sort=False):
+        _fill(f"{criterion}: {', '.join(map(str, rows['service']))}", first=2, rest=4)
+
+
+def _table(released: EquityResult, name: str) -> pd.DataFrame:
+    from equitydata.tables import SPECS, empty
+
+    return released.table(name) if name in released.tables else empty(SPECS[name])
+
+
+def _fill(words: str, *, first: int, rest: int) -> None:
+    print(textwrap.fill(words, WIDTH, initial_indent=" " * first, subsequent_indent=" " * rest))
 
 
 def print_areas(released: EquityResult, *, data_only: bool = False) -> None:

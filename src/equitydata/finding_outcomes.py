@@ -149,8 +149,8 @@ def _weaker(seen: Mapping[Place, Seen]) -> dict[Place, Told]:
     ]
     taken = by_family(each for each in seen.values() if each.flag in DIRECTIONS)
     found: dict[Place, Told] = {}
-    for several, keep_relatives in ((small, True), (dict.fromkeys(large, Told()), False)):
-        listed = []
+    for several, keep_relatives in ((small, True), ({place: Told() for place in large}, False)):
+        listed: list[Seen] = []
         # The wider group first: its parts then add nothing.
         for place in sorted(several, key=lambda p: (seen[p].harm != HARM, -seen[p].people, p)):
             each = seen[place]

@@ -94,6 +94,7 @@ def equity_view(result: EquityResult, excerpt: Callable[..., Any]) -> dict[str, 
             "listening_gaps",
         ),
         "themes": excerpt(_rows(frames["themes"], dict), "themes"),
+        "services": excerpt(_rows(_short_services(result), _service), "services"),
         "runs": excerpt(_rows(frames["runs"].iloc[::-1], _run), "runs"),
         "cannot_say": _cannot_say(result) if outcomes.size or frames["representation"].size else (),
     }
@@ -221,7 +222,7 @@ def _tally(crude: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lookup(
-    frame: pd.DataFrame, keys: Sequence[str], value: Callable[[dict[str, Cell]], Cell]
+    frame: pd.DataFrame, keys: Sequence[str], value: Callable[[dict[Any, Cell]], Cell]
 ) -> dict[tuple[Any, ...], Cell]:
     return {tuple(row[key] for key in keys): value(row) for row in frame.to_dict("records")}
 
@@ -244,6 +245,12 @@ def _place_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Places outside their limits first."""
     outside = frame["position"].isin(["much lower", "lower", "higher", "much higher"])
     return pd.concat([frame[outside], frame[~outside]])
+
+
+def _short_services(result: EquityResult) -> pd.DataFrame:
+    """Services in the way of a criterion of their organisation; none but for ratings that were combined."""
+    frame = _symbols(result, "services")
+    return frame[frame["in_the_way"].map(lambda cell: cell is True or str(cell) == "True")]
 
 
 def _users(frame: pd.DataFrame) -> pd.DataFrame:
@@ -333,10 +340,10 @@ def _limits(lower: Cell, upper: Cell, form: Callable[[Cell], str]) -> str:
     return f"{form(lower)} to {form(upper)}"
 
 
-def _estimate(name: str, form: Callable[[Cell], str]) -> Callable[[Mapping[str, Cell]], str]:
+def _estimate(name: str, form: Callable[[Cell], str]) -> Callable[[Mapping[Any, Cell]], str]:
     """The estimate of a row with its limits: "1.35 (1.20 to 1.52)"."""
 
-    def written(row: Mapping[str, Cell]) -> str:
+    def written(row: Mapping[Any, Cell]) -> str:
         limits = _limits(row.get(f"{name}_lower", ""), row.get(f"{name}_upper", ""), form)
         return f"{form(row[name])}{f' ({limits})' if limits else ''}"
 
@@ -397,9 +404,7 @@ def _comparison(row: dict[str, Cell]) -> dict[str, Cell]:
         **_valued(row),
         "comparator_value": figure(row["comparator_value"], statistic),
         "difference": gap(row["difference"], statistic),
-        "difference_limits": _limits(
-            row["difference_lower"], row["difference_upper"], lambda cell: gap(cell, statistic)
-        ),
+        "difference_limits": _gap_limits(row, "difference", statistic),
         "ratio": _ratio(row["ratio"]),
         "ratio_limits": _limits(row["ratio_lower"], row["ratio_upper"], _ratio),
         "p_adjusted": _p(row["p_adjusted"]),
@@ -408,22 +413,37 @@ def _comparison(row: dict[str, Cell]) -> dict[str, Cell]:
     }
 
 
-def _finding(row: dict[str, Cell]) -> dict[str, Cell]:
-    statistic = str(row["statistic"])
+def equity_sizes(row: Mapping[Any, Cell]) -> str:
+    """The size of a finding: value against its comparator, difference and ratio with limits, people of the group."""
+    here = {str(key): UNAVAILABLE_CELL if cell is None or cell != cell else cell for key, cell in row.items()}
+    statistic = str(here["statistic"])
     sizes = []
-    if not isinstance(row["value"], str):
-        against = (
-            ""
-            if isinstance(row["comparator_value"], str)
-            else f" against {figure(row['comparator_value'], statistic)}"
+    if not isinstance(here["value"], str):
+        other = here["comparator_value"]
+        against = "" if isinstance(other, str) else f" against {figure(other, statistic)}"
+        sizes.append(f"{figure(here['value'], statistic)}{against}")
+    if not isinstance(here["difference"], str):
+        limits = _gap_limits(here, "difference", statistic)
+        sizes.append(f"difference {gap(here['difference'], statistic)}{f' ({limits})' if limits else ''}")
+    if not isinstance(here["ratio"], str):
+        sizes.append(f"ratio {_estimate('ratio', _ratio)(here)}")
+    if not isinstance(here["people"], str):
+        sizes.append(f"{_count(here['people'])} people in the group")
+    return "; ".join(sizes)
+
+
+def _gap_limits(row: Mapping[str, Cell], name: str, statistic: str) -> str:
+    """Limits of a difference, the unit said once by the difference itself."""
+
+    def form(cell: Cell) -> str:
+        return (
+            f"{cell * 100:+.1f}" if statistic == SHARE and not isinstance(cell, str) else gap(cell, statistic)
         )
-        sizes.append(f"{figure(row['value'], statistic)}{against}")
-    if not isinstance(row["difference"], str):
-        sizes.append(f"difference {_estimate('difference', lambda cell: gap(cell, statistic))(row)}")
-    if not isinstance(row["ratio"], str):
-        sizes.append(f"ratio {_estimate('ratio', _ratio)(row)}")
-    if not isinstance(row["people"], str):
-        sizes.append(f"{_count(row['people'])} people in the group")
+
+    return _limits(row[f"{name}_lower"], row[f"{name}_upper"], form)
+
+
+def _finding(row: dict[str, Cell]) -> dict[str, Cell]:
     robustness = (
         ""
         if row["robustness"] in ("", UNAVAILABLE_CELL)
@@ -431,7 +451,7 @@ def _finding(row: dict[str, Cell]) -> dict[str, Cell]:
     )
     return {
         **{key: "" if cell == UNAVAILABLE_CELL else cell for key, cell in row.items()},
-        "size": "; ".join(sizes),
+        "size": equity_sizes(row),
         "robust": robustness,
     }
 
@@ -546,12 +566,16 @@ def _run(row: dict[str, Cell]) -> dict[str, Cell]:
     return {
         **row,
         "people": _count(row["people"]),
-        "measures": _count(row["measures"]),
+        "measures": row["measures"] or "–",
         "joint_known": _percent(row["joint_known"]),
         "compared": _yes(row["compared"]),
         "profile": _yes(row["profile"]),
         "audience": row["audience"] or "–",
     }
+
+
+def _service(row: dict[str, Cell]) -> dict[str, Cell]:
+    return {**row, "counted": _counted(row), "value": _percent(row["value"]), "reason": row["reason"] or "–"}
 
 
 def _yes(value: Cell) -> str:

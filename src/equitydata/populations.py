@@ -505,10 +505,18 @@ def _people(
     """Rows of a topic summed over areas, kept: not to be changed. None where it does not hold them all."""
     try:
         if crossed:
-            return reference.crossed_population(topic, codes)
-        return reference.population(topic, codes, leaves=leaves)
+            found = reference.crossed_population(topic, codes)
+        else:
+            found = reference.population(topic, codes, leaves=leaves)
+        return plain_texts(found)
     except ConfigError:
         return None
+
+
+def plain_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its texts as plain objects: small tables are joined and looked up many times faster so."""
+    texts = [name for name, kind in frame.dtypes.items() if isinstance(kind, pd.StringDtype)]
+    return frame.astype(dict.fromkeys(texts, object))
 
 
 def _unsplit(categories: pd.Series, residents: pd.Series) -> pd.DataFrame:
@@ -523,15 +531,17 @@ def _unsplit(categories: pd.Series, residents: pd.Series) -> pd.DataFrame:
     )
 
 
-def _cells_of(rule: PopulationRule) -> pd.DataFrame:
-    """category (of ours), cell (of the table), each cell once."""
+@cache
+def _cells_of(characteristic: str, level: str) -> pd.DataFrame:
+    """category (of ours), cell (of the table), each cell once. Kept: not to be changed."""
+    rule = population_rules()[characteristic, level]
     if rule.column:
-        listed = codelists.categories(rule.characteristic)
+        listed = codelists.categories(rule.characteristic).astype(object)
         listed = listed[listed[rule.column].fillna("").ne("")]
         names = listed["category"] if not rule.rollup else listed[rule.rollup].replace(dict(rule.names))
-        return pd.DataFrame({"category": names, "cell": listed[rule.column].astype(str)})
+        return pd.DataFrame({"category": names, "cell": listed[rule.column].astype(str)}, dtype=object)
     pairs = [(category, cell) for category, cells in rule.cells.items() for cell in cells]
-    return pd.DataFrame(pairs, columns=["category", "cell"])
+    return pd.DataFrame(pairs, columns=["category", "cell"], dtype=object)
 
 
 def _topic(place: Place, rule: PopulationRule) -> _Table | None:
@@ -540,14 +550,13 @@ def _topic(place: Place, rule: PopulationRule) -> _Table | None:
     if census is None:
         return None
     codes = census["category_code"].astype(str)
-    cells = _cells_of(rule)
+    cells = _cells_of(rule.characteristic, rule.level)
     counts = census.assign(cell=codes)[["cell", "count"]]
     counted = cells.merge(counts, on="cell", how="left", validate="one_to_one")
     if counted["count"].isna().any():
         return None  # a part of the cells would be a part of the people
     silent = census[codes.isin(rule.unanswered)]
-    leaves = _people(rule.topic, place.codes, leaves=True)
-    every = 0.0 if leaves is None else float(leaves["count"].sum())
+    every = float(census.loc[census["category"].str.startswith("Total"), "count"].sum())
     rest = every - float(counted["count"].sum()) - float(silent["count"].sum())
     frame = _unsplit(counted["category"], counted["count"])
     if rest > 0.5:
@@ -601,7 +610,13 @@ def _group_by_age(place: Place, rule: PopulationRule) -> tuple[pd.DataFrame, boo
     starts = np.sort(frame["age_from"].unique())
     place_of = np.searchsorted(starts, single["category_code"].astype(int), side="right") - 1
     ages = single.groupby(starts[place_of])["count"].sum()
-    of_cell = dict(zip(_cells_of(rule)["cell"], _cells_of(rule)["category"], strict=True))
+    of_cell = dict(
+        zip(
+            _cells_of(rule.characteristic, rule.level)["cell"],
+            _cells_of(rule.characteristic, rule.level)["category"],
+            strict=True,
+        )
+    )
     sizes = counted.groupby(counted["category_code"].astype(str).map(of_cell))["count"].sum()
     seed = frame.pivot(index="category", columns="age_from", values="residents")
     fitted = fit_margins(

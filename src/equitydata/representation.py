@@ -30,6 +30,7 @@ from equitydata.populations import (
     own_folder,
     own_tables,
     places,
+    plain_texts,
     population,
 )
 from equitydata.records.outcomes import cell_ends
@@ -145,7 +146,8 @@ def residents_table(
     own = own_tables(own_folder(service))
     everyone, words = everyone_of(here, service.service.ages)
     parts = [pd.DataFrame([(ALL, ALL_CATEGORY, ALL, ALL_CATEGORY, everyone, 1.0, words)], columns=columns)]
-    users = strata.strata[strata.strata["measure"].eq(USERS) & strata.strata["characteristic"].ne(ALL)]
+    users = plain_texts(strata.strata)
+    users = users[users["measure"].eq(USERS) & users["characteristic"].ne(ALL)]
     for _, rows in users.groupby(["characteristic", "level"], sort=False):
         found = _population(rows, here, service, lists, own)
         if isinstance(found, NoPopulation):
@@ -197,15 +199,16 @@ def representation_unknowns(table: pd.DataFrame, rulebook: Rulebook) -> pd.DataF
 def _compared(strata: Strata, service: Service) -> Iterable[_Of]:
     """Users, then the cases of every measure that has them, then each stratum of a workforce."""
     staff = service.service.counted == "staff"
-    frame = strata.strata[strata.strata["characteristic"].ne(ALL)]
+    frame = plain_texts(strata.strata[strata.strata["characteristic"].ne(ALL)])
+    cells = plain_texts(strata.cells)
     crossed = frame["characteristic"].str.split(CROSS).map(lambda names: bool(set(names) & set(STAFF_STRATA)))
     plain = frame[~(crossed & staff)]
-    yield _of(USERS, "Staff" if staff else "Service users", plain, strata.cells, USERS, "people")
+    yield _of(USERS, "Staff" if staff else "Service users", plain, cells, USERS, "people")
     for name, measure in service.measures.items():
         if measure.statistic in COUNTED:
-            yield _of(name, measure.label, plain, strata.cells, name, "cases")
+            yield _of(name, measure.label, plain, cells, name, "cases")
     if staff:
-        yield from _workforce(frame[crossed & frame["measure"].eq(USERS)], strata.cells)
+        yield from _workforce(frame[crossed & frame["measure"].eq(USERS)], cells)
 
 
 def _of(name: str, label: str, rows: pd.DataFrame, cells: pd.DataFrame, measure: str, count: str) -> _Of:

@@ -251,7 +251,7 @@ def _given(
             theirs = rows[f"unknown_{name}"].to_numpy(dtype=float)
             living = residents & (name in ("n", "nn", "people"))
             sums[name] = own + np.where(living, 0.0, part * theirs)
-        copy = rows["copy"] if "copy" in rows else 0
+        copy = rows.get("copy", 0)
         sides.append(rows[[*GROUP, "status"]].assign(copy=copy, **sums))
     group, rest = (effective(side, measures, pool_by=(*LEVEL, "copy")) for side in sides)
     columns = ["people", "n", "x", "value", "se", "design_effect", "effective_x", "effective_n"]
