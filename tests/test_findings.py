@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from equitydata.finding_words import finding_rules, lower_first, named, who
 from equitydata.findings import finding_scores, findings_table
-from equitydata.nesting import levels_of, wider
+from equitydata.nesting import _holders, levels_of, wider
 from equitydata.tables import FINDINGS_TABLE, SPECS, empty
 from findings_helper import MEASURES, RULES, comparisons, filled
 from tables_helper import table
@@ -186,7 +186,7 @@ def test_no_word_of_the_rule_file_accuses():
         ("age", "band", "18 to 34", "People aged 18 to 34"),
         ("ethnicity x sex", "detailed x detailed", "Bangladeshi × Female", "Bangladeshi × Female people"),
         ("marital_status", "detailed", "Widowed", "People recorded as widowed"),
-        ("carer", "detailed", "Yes", "People with unpaid carer: Yes"),
+        ("carer", "detailed", "Yes", "People with unpaid carer recorded as yes"),
         ("deprivation", "decile", "1", "People in deprivation decile 1"),
         ("all", "all", "Everyone", "Everyone"),
     ],
@@ -225,6 +225,22 @@ def test_groups_hold_their_detailed_groups_and_fifths_their_deciles():
         ("core20", "Core20 (deciles 1 and 2)"),
     }
     assert ("core20", "Deciles 3 to 10") in wider("deprivation", "quintile", "Quintile 4")
+
+
+def test_small_areas_are_held_by_the_areas_around_them():
+    held = wider("geography", "lsoa", "E01003478")
+    assert {level for level, _ in held} == {"msoa", "ward", "authority"}
+    assert ("authority", "Newham") in held
+    assert all(name.endswith(", Newham") for level, name in held if level == "ward")
+
+
+def test_two_levels_with_the_same_people_hold_each_other_once():
+    """Any other is the only group of Other: the later level holds the earlier one, and not the other way round."""
+    for characteristic in ("ethnicity", "deprivation", "language", "accommodation", "disability"):
+        for level in levels_of(characteristic):
+            for category in {name for one, name in _holders(characteristic) if one == level}:
+                held = wider(characteristic, level, category)
+                assert all((level, category) not in wider(characteristic, *group) for group in held)
 
 
 def test_a_crossing_is_held_by_the_wider_groups_of_its_parts():

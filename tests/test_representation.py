@@ -388,6 +388,21 @@ def test_when_use_depends_on_age_alone_the_standardised_ratio_is_one():
     assert here["note"].str.contains("fitted").all()
 
 
+def test_a_ratio_that_age_explains_says_so():
+    from equitydata.populations import places, population
+
+    living = population(
+        "ethnicity", "groups", places(service())[0], categories=dict.fromkeys(GROUPS, True)
+    ).by_age_sex
+    rate = {age: 0.0005 if age < 50 else 0.1 for age in living["age_from"]}
+    cells = [(row["category"], row["age_from"], "Male", round(row["residents"] * rate[row["age_from"]]))
+             for row in living.to_dict("records")]  # fmt: skip
+    people = {name: sum(n for group, _, _, n in cells if group == name) for name in GROUPS}
+    row = only(compared(by_group(people), ethnicity_cells(cells)).table, category="Mixed")
+    assert row["flag"] == "disproportionate_low"
+    assert "see the standardised ratio" in row["note"]
+
+
 # ---- unknowns
 
 
@@ -418,13 +433,21 @@ def test_no_comparison_has_no_bounds():
 # ---- checks
 
 
-def test_every_comparison_has_every_check():
+def test_every_comparison_of_users_has_every_check():
     checks = compared(by_group()).checks
     assert local(checks)["check"].tolist() == [
-        "users within residents", "categories on both sides", "date of residents", "same code list", "same area",
-        "large enough", "group stated", "same ages", "counts of people",
+        "users within residents", "large enough", "group stated", "same ages", "categories on both sides",
+        "date of residents", "same code list", "same area", "counts of people",
     ]  # fmt: skip
     assert set(checks["severity"]) <= {"passed", "note", "warning", "strong warning"}
+
+
+def test_what_is_of_the_residents_alone_is_checked_once():
+    measures = {"missed": {"label": "Did not attend", "kind": "access", "polarity": "adverse",
+                           "numerator": {"column": "outcome", "in": ["DNA"]}}}  # fmt: skip
+    rows = by_group() + [stratum("ethnicity", "groups", name, 50, measure="missed") for name in GROUPS]
+    checks = local(compared(rows, made=service(measures=measures)).checks)
+    assert checks.groupby("of")["check"].nunique().to_dict() == {"users": 9, "missed": 4}
 
 
 @pytest.mark.parametrize(
@@ -461,7 +484,7 @@ def test_fewer_than_a_hundred_people_are_a_warning():
 def test_two_code_lists_in_one_field_are_a_warning():
     lists = {"ethnicity": ["nhs-ethnic-category-2001", "census-2021-ethnic-group"]}
     assert (
-        local(compared(by_group(), lists=lists).checks, check="same code list").iloc[0]["severity"]
+        local(compared(detailed({}), lists=lists).checks, check="same code list").iloc[0]["severity"]
         == "warning"
     )
 
@@ -471,6 +494,24 @@ def test_users_who_live_elsewhere_are_told_where_residence_is_mapped():
                          for name, people in (("Newham", 850), ("Hackney", 150))]  # fmt: skip
     check = local(compared(rows).checks, check="same area", characteristic="ethnicity").iloc[0]
     assert check["severity"] == "warning" and "15%" in check["finding"]
+
+
+def test_authorities_are_compared_where_several_are_served():
+    rows = [stratum("geography", "authority", name, people)
+            for name, people in (("Newham", 600), ("Hackney", 300), ("Camden", 50))]  # fmt: skip
+    made = service(about={"area": ["Newham", "Hackney"], "ages": [18, 120]})
+    result = compared(rows, made=made)
+    newham = only(result.table, category="Newham")
+    assert newham["residents"] == sum(n for (age, _), n in newham_by_age_and_sex().items() if age >= 18)
+    assert newham["denominator"] == 900  # people from elsewhere are left out
+    assert local(result.checks, check="same area").iloc[0]["severity"] == "note"
+    assert compared(rows).table.empty  # of one authority there is nothing to compare
+
+
+def test_no_strata_are_no_rows():
+    whole = [{**stratum("all", "all", "Everyone", 100)}]
+    result = compared(whole)
+    assert result.table.empty and result.checks.empty
 
 
 def test_characteristics_without_residents_have_a_row_in_the_checks_alone():

@@ -145,6 +145,7 @@ def _weaker(seen: Mapping[Place, Seen]) -> dict[Place, Told]:
         for place, each in seen.items()
         if each.flag == UNCERTAIN
         and CROSS not in each.characteristic
+        and each.characteristic not in limits["not_of"]
         and (each.ratio <= limits["low"] or each.ratio >= limits["high"])
     ]
     taken = by_family(each for each in seen.values() if each.flag in DIRECTIONS)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from equitydata.disproportionality import BENEFIT, HARM
 from equitydata.nesting import Place, Seen, Told, explain
-from equitydata.rulebook import RULES_FOLDER, Rulebook
+from equitydata.rulebook import RULES_FOLDER, Rulebook, characteristics
 from equitydata.service import Measure
 from equitydata.strata import ALL, CROSS
 
@@ -51,11 +51,9 @@ def who(stratum: Mapping[str, Any]) -> str:
     forms: Mapping[str, str] = finding_rules()["words"]["who"]
     if name == ALL:
         return forms["all"]
-    form = (
-        forms["crossing"]
-        if CROSS in name
-        else forms.get(f"{name}.{level}", forms.get(name, forms["default"]))
-    )
+    yes_or_no = name in characteristics() and characteristics()[name].kind == "flag"
+    fallback = forms["flag" if yes_or_no else "default"]
+    form = forms["crossing"] if CROSS in name else forms.get(f"{name}.{level}", forms.get(name, fallback))
     return form.format(category=category, lower=lower_first(category), label=lower_first(label))
 
 

@@ -10,10 +10,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import product
+from itertools import permutations, product
 from types import MappingProxyType
 
-from equitydata import codelists
+import pandas as pd
+
+from equitydata import codelists, reference
 from equitydata.rulebook import characteristics, stratum_levels
 from equitydata.stats.judgement.band import FOUR_FIFTHS, side_of_band
 from equitydata.stats.judgement.flags import DISPROPORTIONATE_HIGH, DISPROPORTIONATE_LOW, INSUFFICIENT_DATA
@@ -25,7 +27,7 @@ Group = tuple[str, str]  # level and category
 
 
 def levels_of(characteristic: str) -> tuple[str, ...]:
-    """Levels of a characteristic, finest first; of a crossing the levels of its parts, joined."""
+    """Levels of a characteristic, finest first as a rule; of a crossing the levels of its parts, joined."""
     parts = [tuple(stratum_levels(part) or {"detailed": {}}) for part in characteristic.split(CROSS)]
     return tuple(CROSS.join(names) for names in product(*parts))
 
@@ -50,32 +52,42 @@ def wider(characteristic: str, level: str, category: str) -> frozenset[Group]:
 
 @cache
 def _holders(characteristic: str) -> Mapping[Group, frozenset[Group]]:
-    """(level, category) -> groups of later levels that hold it whole."""
+    """(level, category) -> groups of other levels that hold it whole: those that it alone leads to."""
+    named = _names_by_level(characteristic)
+    found: dict[Group, set[Group]] = {}
+    for fine, coarse in permutations(named, 2):
+        pairs = pd.DataFrame({"fine": named[fine], "coarse": named[coarse]}).drop_duplicates()
+        # A group that lies in several others is held by none; of two that are the same people, the later level holds.
+        whole = pairs.drop_duplicates("fine", keep=False)
+        if list(named).index(fine) > list(named).index(coarse):
+            whole = whole[whole["coarse"].map(pairs["coarse"].value_counts()) > 1]
+        for one, other in zip(whole["fine"], whole["coarse"], strict=True):
+            found.setdefault((fine, one), set()).add((coarse, other))
+    return {group: frozenset(holders) for group, holders in found.items()}
+
+
+def _names_by_level(characteristic: str) -> dict[str, list[str]]:
+    """Level -> the group of each of the finest categories, in one order; empty for a single level."""
     levels = stratum_levels(characteristic)
-    if (
-        len(levels) < 2
-        or characteristic not in characteristics()
-        or any("lookup" in e for e in levels.values())
-    ):
+    if len(levels) < 2 or characteristic not in characteristics():
         return {}
+    if any("lookup" in rules for rules in levels.values()):
+        places = reference.read_table("lsoa21_msoa21_ward24_ltla24_icb24").drop_duplicates("lsoa21_code")
+        named = {
+            level: places[str(rules["lookup"]) if "lookup" in rules else "lsoa21_code"].astype(str)
+            for level, rules in levels.items()
+        }
+        if "ward" in named:  # many authorities have a Castle ward: strata name them both
+            named["ward"] = named["ward"] + ", " + places["ltla24_name"].astype(str)
+        return {level: list(names) for level, names in named.items()}
     listed = codelists.categories(characteristic)
-    named = {
+    return {
         level: [
             _group_name(value, rules.get("names", {})) for value in listed[rules.get("column", "category")]
         ]
         for level, rules in levels.items()
         if rules.get("column", "category") in listed
     }
-    found: dict[Group, set[Group]] = {}
-    for number, fine in enumerate(named):
-        for coarse in list(named)[number + 1 :]:
-            targets: dict[str, set[str]] = {}
-            for one, other in zip(named[fine], named[coarse], strict=True):
-                targets.setdefault(one, set()).add(other)
-            for one, others in targets.items():
-                if len(others) == 1:
-                    found.setdefault((fine, one), set()).add((coarse, others.pop()))
-    return {group: frozenset(holders) for group, holders in found.items()}
 
 
 def _group_name(value: object, names: Mapping[str, str]) -> str:

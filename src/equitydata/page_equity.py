@@ -451,6 +451,9 @@ def _finding(row: dict[str, Cell]) -> dict[str, Cell]:
     )
     return {
         **{key: "" if cell == UNAVAILABLE_CELL else cell for key, cell in row.items()},
+        # The first sentence says what was found; the others, how to read it.
+        "title": str(row["finding"]).partition(". ")[0].rstrip(".") + ".",
+        "more": str(row["finding"]).partition(". ")[2],
         "size": equity_sizes(row),
         "robust": robustness,
     }

@@ -102,15 +102,15 @@ def _checks(
     found = each.population
     if found is None:
         return [(HELD, NOTE, f"Not compared. {each.reason}")]
+    own = [_above(each), _large(each), _not_stated(each, found), _ages(each, found, service)]
+    if each.of != USERS:
+        return own  # what is of the residents alone is told once, with the users
     return [
-        _above(each),
+        *own,
         _one_side(each, found),
         _year(found, service),
         _code_list(found, lists.get(each.characteristic, ())),
         _area(each, found, outside),
-        _small(each),
-        _not_stated(each, found),
-        _ages(each, found, service),
         _kind(found),
     ]
 
@@ -162,7 +162,7 @@ def _when(date: str) -> float:
 
 def _code_list(found: Population, used: Sequence[str]) -> Finding:
     check = "same code list"
-    if len(used) > 1:
+    if len(used) > 1 and found.by_list:
         words = (
             f"Two or more lists are in use ({_named(used)}): a group that one of them lacks looks too small."
         )
@@ -194,7 +194,7 @@ def _about(share: float) -> str:
     return "Under 1%" if share < 0.01 else f"About {share:.0%}"
 
 
-def _small(each: Compared) -> Finding:
+def _large(each: Compared) -> Finding:
     check = "large enough"
     least, people = check_thresholds()["share"]["least"], check_thresholds()["people"]["least"]
     tiny = [name for name, share in zip(each.groups, each.shares, strict=True) if share < least]

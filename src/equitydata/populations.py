@@ -38,6 +38,7 @@ OWN_ENTRY = (
 )  # fmt: skip
 FRAME = ["category", "age_from", "age_to", "sex", "residents"]
 SMALL_AREAS = "small_areas"
+AUTHORITIES = "authorities"
 CHECKS = "checks"
 ESTIMATES = "population_mid2022_single_year"
 LEAST_IN_COMMON = 0.5  # share of residents that the categories of both sides must cover
@@ -113,6 +114,7 @@ class Population:
     combined : category of ours -> the wider one that the residents are counted in.
     left_out : residents' categories that no category of ours stands for. unanswered : residents who gave no answer.
     by_age_sex : category, age_from, sex, residents; empty where not held. estimated : it was fitted, not counted.
+    own : a table of the analyst's. by_list : code lists of the characteristic differ in their groups.
     """
 
     characteristic: str
@@ -135,6 +137,7 @@ class Population:
     approximate: bool = False
     shares_only: bool = False
     own: bool = False
+    by_list: bool = False
     reason: str = ""
 
 
@@ -419,6 +422,7 @@ def population(
         approximate=rule is not None and rule.approximate and not table.own,
         shares_only=table.shares_only,
         own=table.own,
+        by_list=rule is not None and rule.list,
         reason=rule.reason if rule is not None else "",
     )
 
@@ -464,6 +468,8 @@ def _table_of(
         return "The reference holds no residents by this characteristic."
     tried = [place] if place_only else [place, *(replace(place, name=n, codes=(c,)) for c, n in place.wider)]
     for each in tried:
+        if rule.topic == AUTHORITIES:
+            return _authorities(place) or rule.reason
         if rule.topic == SMALL_AREAS:
             found = _small_areas(each, rule, code_lists)
         elif rule.topic == ESTIMATES:
@@ -655,18 +661,8 @@ def _ratio(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
 def _estimates(place: Place, characteristic: str) -> _Table | None:
     """Residents by single year of age and sex, mid-2022; the census's, by one of the two, where areas changed."""
     codes = _codes_of_2023(place.codes)
-    found = _people(ESTIMATES, codes, crossed=True) if codes else None
-    if found is not None:
-        ages = found["category_code"].astype(int)
-        frame = pd.DataFrame(
-            {
-                "category": "",
-                "age_from": ages,
-                "age_to": ages.where(ages < ages.max(), OLDEST),
-                "sex": found["category_2"].astype(str),
-                "residents": found["count"].astype(float),
-            }
-        )
+    frame = _estimates_of(codes) if codes else None
+    if frame is not None:
         return _Table(frame, _titled(ESTIMATES), str(_entry(ESTIMATES)["reference_date"]), 0, place)
     topic = CENSUS_OF[characteristic]
     census = _people(topic, place.codes, leaves=True)
@@ -682,6 +678,38 @@ def _estimates(place: Place, characteristic: str) -> _Table | None:
             age_from=ages.to_numpy(), age_to=ages.where(ages < ages.max(), OLDEST).to_numpy()
         )
     return _Table(frame, _titled(topic), str(_entry(topic)["reference_date"]), 0, place)
+
+
+def _authorities(place: Place) -> _Table | None:
+    """Residents of each local authority that is served, by age and sex; none where it is one, or for wider places."""
+    codes = _codes_of_2023(place.codes)
+    if place.kind != LOCAL or len(codes) < 2:
+        return None
+    names = reference.read_table("areas_2023").set_index("area_code")["area_name"]
+    parts = [(str(names.get(code, code)), _estimates_of((code,))) for code in codes]
+    if any(frame is None for _, frame in parts):
+        return None
+    frame = pd.concat(
+        [part.assign(category=name) for name, part in parts if part is not None], ignore_index=True
+    )
+    return _Table(frame, _titled(ESTIMATES), str(_entry(ESTIMATES)["reference_date"]), 0, place)
+
+
+def _estimates_of(codes: tuple[str, ...]) -> pd.DataFrame | None:
+    """Residents by single year of age and sex, mid-2022, in boundaries of 2023."""
+    found = _people(ESTIMATES, codes, crossed=True)
+    if found is None:
+        return None
+    ages = found["category_code"].astype(int)
+    return pd.DataFrame(
+        {
+            "category": "",
+            "age_from": ages,
+            "age_to": ages.where(ages < ages.max(), OLDEST),
+            "sex": found["category_2"].astype(str),
+            "residents": found["count"].astype(float),
+        }
+    )
 
 
 def _codes_of_2023(codes: Sequence[str]) -> tuple[str, ...]:

@@ -106,6 +106,28 @@ SHOWN: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
 )
 
 
+# Column -> its head, where the name of the column is not word enough.
+HEADS: Mapping[str, str] = MappingProxyType(
+    {
+        "measure_label": "measure",
+        "label": "characteristic",
+        "numerator": "people",
+        "denominator": "of",
+        "share": "share of those known",
+        "residents_share": "share of residents",
+        "comparator_value": "everyone else",
+        "lower": "lower limit",
+        "upper": "upper limit",
+        "ratio_lower": "ratio, lower limit",
+        "ratio_upper": "ratio, upper limit",
+        "standardised_ratio": "ratio with age and sex",
+        "gap_change": "change of the gap",
+        "value": "value",
+        "flagged": "far below the whole",
+    }
+)
+
+
 @dataclass(frozen=True)
 class Profile:
     """One population, or the whole service, across every table.
@@ -191,7 +213,8 @@ class Profile:
             title, columns = SHOWN[name]
             shown = [column for column in columns if column in frame]
             cells = [[cell_words(row, column) for column in shown] for row in rows_of(frame)]
-            found.append((title, [column.replace("_", " ") for column in shown], cells))
+            heads = [HEADS.get(column, column.replace("_", " ")) for column in shown]
+            found.append((title, heads, cells))
         return found
 
     def _lists(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -400,9 +423,10 @@ def _cannot_say(
     # Of two groups the crossing comes first; where it has no residents, its parts are only a background.
     said += _of_who(tables["who"][tables["who"]["group"] == names[0][1]], words)
     said += _of_measures(result, tables["measures"], names, words)
-    if tables["completeness"].empty:
-        said.append(words["no_completeness"])
-    if tables["trends"].empty:
+    both = len(names) > MOST_CHARACTERISTICS
+    if both or tables["completeness"].empty:
+        said.append(words["no_completeness_of_both" if both else "no_completeness"])
+    if not tables["trends"]["group"].eq(names[0][1]).any():
         said.append(words["no_trend"])
     return said + _of_listening(result, chosen, tables["themes"], words)
 
@@ -544,7 +568,7 @@ def make_community_profile(result: EquityResult) -> Profile:
         "trends": trends[trends["characteristic"] == ALL],
         "findings": findings.iloc[: int(finding_rules()["profile"]["most_findings"])],
         "themes": _table(result, "themes"),
-        "listening_gaps": gaps[~gaps["gap"].map(text).eq("")],
+        "listening_gaps": gaps[~gaps["gap"].map(text).eq("") & gaps["characteristic"].ne(ALL)],
         "checks": checks[~checks["severity"].map(text).isin(["", "passed"])],
     }
     tables = {name: frame.reset_index(drop=True) for name, frame in tables.items()}

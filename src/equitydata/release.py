@@ -128,7 +128,8 @@ def significant(values: pd.Series) -> pd.Series:
     """Numbers to three significant digits; 0, missing and infinite ones stay."""
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float)
     usable = np.isfinite(numbers) & (numbers != 0)
-    exponent = np.floor(np.log10(np.abs(np.where(usable, numbers, 1.0))))
+    # Below 1e-300 the power itself would overflow, and nobody reads the digits.
+    exponent = np.clip(np.floor(np.log10(np.abs(np.where(usable, numbers, 1.0)))), -300, 300)
     # Divided and not multiplied by 10 to a negative power: 0.123 stays the nearest number to 0.123.
     up, down = 10.0 ** np.maximum(DIGITS - 1 - exponent, 0), 10.0 ** np.maximum(exponent - DIGITS + 1, 0)
     with np.errstate(over="ignore", invalid="ignore"):

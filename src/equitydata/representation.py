@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from equitydata import reference
 from equitydata.completeness import band_labels
@@ -38,6 +39,7 @@ from equitydata.rulebook import Rulebook
 from equitydata.service import Service
 from equitydata.stats.answers import FloatArray, TextArray, add_note, texts
 from equitydata.stats.judgement import Bounds, flag, representation_bounds
+from equitydata.stats.judgement.band import side_of_band
 from equitydata.stats.many_groups import adjust, representation_gap, representation_ratio, share_test
 from equitydata.stats.one_group import expected_events, rate, standardised_ratio, wilson
 from equitydata.strata import ALL, ALL_CATEGORY, CROSS, CROSS_CATEGORY, NOT_COLLECTED, USERS, Strata
@@ -67,6 +69,7 @@ APPROXIMATE = "an approximation, so shown and not flagged"
 SMALL_AREAS = "share of small areas in place of people"
 FITTED = "standardised ratio: residents by age are fitted, not counted"
 TOO_FEW = "not judged: {}"
+AGE_MATTERS = "at the ages and sexes of the residents it looks different: see the standardised ratio"
 
 
 class Representation(NamedTuple):
@@ -565,7 +568,25 @@ def _with_statistics(frame: pd.DataFrame, service: Service, rulebook: Rulebook) 
         similar=flags.similar & judged,
         note=notes,
     )
-    return found.assign(robustness=_robustness(found, rulebook))
+    for entry in np.flatnonzero(_age_matters(found, band)).tolist():
+        _append(notes, entry, AGE_MATTERS)
+    return found.assign(robustness=_robustness(found, rulebook), note=notes)
+
+
+def _age_matters(frame: pd.DataFrame, band: tuple[float, float]) -> NDArray[np.bool_]:
+    """Where the standardised ratio says otherwise: a finding that goes, turns, or comes."""
+    value = frame["standardised_ratio"].to_numpy(dtype=float)
+    lower = frame["standardised_ratio_lower"].to_numpy(dtype=float)
+    upper = frame["standardised_ratio_upper"].to_numpy(dtype=float)
+    side = (lower > 1).astype(int) - (upper < 1).astype(int)
+    ratio = frame["ratio"].to_numpy(dtype=float)
+    found = np.where(frame["flag"].isin(FOUND), np.where(ratio > 1, 1, -1), 0)
+    comes = (
+        frame["flag"].isin(("no_evidence", "uncertain")).to_numpy()
+        & (side != 0)
+        & (side_of_band(value, band) != 0)
+    )
+    return ~np.isnan(value) & (comes | ((found != 0) & (side != found)))
 
 
 def _append(notes: TextArray, entry: int, text: str) -> None:

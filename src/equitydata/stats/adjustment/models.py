@@ -7,7 +7,6 @@ row per person. The three models use the natural link of their family, so the sc
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,16 +16,22 @@ from numpy.typing import NDArray
 from equitydata.stats.answers import FloatArray
 
 ROUNDS = 100
+HALVINGS = 30
 CLOSE = 1e-9
 
 
 @dataclass(frozen=True)
 class Link:
-    """A model's family. mean : linear predictor -> mean; slope : its derivative, the variance of one person."""
+    """A model's family with its natural link.
 
-    family: str
+    mean : linear predictor -> mean; slope : its derivative, the variance of one person; cumulant : what has the mean as
+    derivative; start : means -> linear predictors to begin with.
+    """
+
     mean: Callable[[FloatArray], FloatArray]
     slope: Callable[[FloatArray], FloatArray]
+    cumulant: Callable[[FloatArray], FloatArray]
+    start: Callable[[FloatArray], FloatArray]
 
 
 def _expit(eta: FloatArray) -> FloatArray:
@@ -35,10 +40,21 @@ def _expit(eta: FloatArray) -> FloatArray:
     return expit(eta)
 
 
+def _start_logistic(mean: FloatArray) -> FloatArray:
+    inside = (mean + 0.5) / 2
+    return np.log(inside / (1 - inside))
+
+
 LINKS = {
-    "logistic": Link("Binomial", _expit, lambda eta: _expit(eta) * _expit(-eta)),
-    "poisson": Link("Poisson", np.exp, np.exp),
-    "linear": Link("Gaussian", lambda eta: eta, np.ones_like),
+    "logistic": Link(
+        _expit,
+        lambda eta: _expit(eta) * _expit(-eta),
+        lambda eta: np.logaddexp(0.0, eta),
+        _start_logistic,
+    ),
+    # As usual, each mean is drawn to that of all before its logarithm is taken.
+    "poisson": Link(np.exp, np.exp, np.exp, lambda mean: np.log((mean + mean.mean()) / 2)),
+    "linear": Link(lambda eta: eta, np.ones_like, lambda eta: eta**2 / 2, lambda mean: mean),
 }
 
 
@@ -107,27 +123,59 @@ def fit(cells: Cells, *, model: str, errors: str, terms: tuple[str, ...], withhe
 
 
 def _coefficients(cells: Cells, model: str) -> tuple[FloatArray, bool]:
-    """Coefficients by iterated least squares, and whether they settled."""
-    from statsmodels.genmod import families
-    from statsmodels.genmod.generalized_linear_model import GLM
+    """Coefficients by Newton's method, and whether they settled.
 
+    With the natural link the score is X'n(y - mean) and its derivative X'n slope X, so Newton's method is the usual
+    iterated least squares. A step is halved while it makes the likelihood smaller.
+    McCullagh P, Nelder JA (1989). Generalized Linear Models, 2.5.
+    """
+    link, columns = LINKS[model], cells.columns
     weights = cells.size / cells.size.mean()  # of any size in sum, so that closeness means the same for all
-    scale = 1.0
-    if model == "linear":
-        scale = float(np.max(np.abs(cells.mean))) or 1.0
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter(
-            "ignore"
-        )  # a saturated model is announced as separation; that is looked for before
-        family = getattr(families, LINKS[model].family)()
-        try:
-            result = GLM(cells.mean / scale, cells.columns, family=family, freq_weights=weights).fit(
-                maxiter=ROUNDS, tol_criterion="params", atol=CLOSE, rtol=CLOSE
-            )
-        except (ValueError, np.linalg.LinAlgError):
-            return np.full(cells.columns.shape[1], np.nan), False
-    coefficients = np.asarray(result.params) * scale
-    return coefficients, bool(result.converged) and bool(np.isfinite(coefficients).all())
+    eta = link.start(cells.mean)
+    coefficients = np.zeros(columns.shape[1])
+    with np.errstate(all="ignore"):
+        for round_ in range(ROUNDS):
+            slope = link.slope(eta)
+            pull = weights * (slope * eta + cells.mean - link.mean(eta))
+            try:
+                wanted = _solved(_cross(columns, weights * slope), columns.T @ pull)
+            except np.linalg.LinAlgError:
+                return np.full(columns.shape[1], np.nan), False
+            if not np.isfinite(wanted).all():
+                return wanted, False
+            change = np.abs(wanted - coefficients)
+            settled = bool((change <= CLOSE * (1 + np.abs(wanted))).all())
+            if round_:
+                wanted = _not_beyond(cells, link, weights, coefficients, wanted)
+            coefficients, eta = wanted, columns @ wanted
+            if settled:
+                return coefficients, True
+    return coefficients, False
+
+
+def _not_beyond(
+    cells: Cells, link: Link, weights: FloatArray, here: FloatArray, wanted: FloatArray
+) -> FloatArray:
+    """The step wanted, halved while the likelihood is smaller there than here."""
+    now = _likelihood(cells, link, weights, here)
+    for _ in range(HALVINGS):
+        there = _likelihood(cells, link, weights, wanted)
+        if there >= now - CLOSE * (1 + abs(now)):
+            break
+        wanted = (here + wanted) / 2
+    return wanted
+
+
+def _likelihood(cells: Cells, link: Link, weights: FloatArray, coefficients: FloatArray) -> float:
+    """Log likelihood up to a constant: y eta less the cumulant of eta."""
+    eta = cells.columns @ coefficients
+    return float(np.sum(weights * (cells.mean * eta - link.cumulant(eta))))
+
+
+def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """Solution of equations whose unknowns may be of very different size."""
+    length = np.sqrt(np.diag(matrix))
+    return np.linalg.solve(matrix / np.outer(length, length), right / length) / length
 
 
 def _covariance(
