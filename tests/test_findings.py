@@ -228,7 +228,7 @@ def test_groups_hold_their_detailed_groups_and_fifths_their_deciles():
 
 
 def test_small_areas_are_held_by_the_areas_around_them():
-    held = wider("geography", "lsoa", "E01003478")
+    held = wider("geography", "lsoa", "E01003633")
     assert {level for level, _ in held} == {"msoa", "ward", "authority"}
     assert ("authority", "Newham") in held
     assert all(name.endswith(", Newham") for level, name in held if level == "ward")

@@ -420,6 +420,18 @@ def test_small_areas_stand_in_for_people_by_decile_and_are_no_people():
     assert core.residents["Core20 (deciles 1 and 2)"] == here["imd2025_decile"].le(2).sum()
 
 
+def test_deciles_of_england_and_wales_are_never_put_together():
+    deciles = all_collected(*(str(number) for number in range(1, 11)))
+    both = population("deprivation", "decile", place("Newham", "Cardiff"), categories=deciles)
+    assert isinstance(both, NoPopulation) and "not comparable" in both.reason
+    cardiff = population("deprivation", "decile", place("Cardiff"), categories=deciles)
+    lookup = reference.lsoa_lookup()
+    assert (
+        cardiff.residents["1"]
+        == (lookup["ltla22_code"].eq("W06000015") & lookup["wimd2019_decile"].eq(1)).sum()
+    )
+
+
 def test_what_no_table_counts_is_said():
     found = population("migrant_status", "detailed", place("Newham"), categories=all_collected("Refugee"))
     assert isinstance(found, NoPopulation)
@@ -482,6 +494,30 @@ def test_an_own_table_by_sex_serves_the_crossing():
     )
     expected = sum(row["count"] for row in rows if row["category"] == "White" and row["sex"] == "Male")
     assert found.residents["White × Male"] == expected
+
+
+def test_own_tables_of_age_and_sex_are_used():
+    rows = [{**row, "category": ""} for row in by_age_and_sex() if row["category"] == "Asian"]
+    sexes = population("sex", "detailed", place("Newham"), categories=all_collected("Female", "Male"), ages=(18, 120),
+                       own=[own(rows, characteristic="sex", level="detailed")])  # fmt: skip
+    assert sexes.residents == {
+        sex: sum(row["count"] for row in rows if row["sex"] == sex and row["age_from"] >= 18)
+        for sex in ("Female", "Male")
+    }
+    bands = population("age", "band", place("Newham"), categories=all_collected("18 to 64", "65 and over"),
+                       own=[own(rows, characteristic="age", level="band")])  # fmt: skip
+    assert bands.residents["65 and over"] == sum(row["count"] for row in rows if row["age_from"] == 65)
+
+
+def test_a_detailed_own_table_is_folded_to_the_list_in_use():
+    rows = [
+        {"area_code": NEWHAM, "category": name, "age_from": -1, "age_to": -1, "sex": "", "count": 10.0}
+        for name in DETAILED
+    ]
+    found = population("ethnicity", "detailed", place("Newham"), categories=collected("nhs-ethnic-category-2001"),
+                       own=[own(rows, level="detailed")])  # fmt: skip
+    assert found.residents["White other"] == 30
+    assert found.folded_people == 30
 
 
 def test_a_detailed_own_table_is_rolled_up():

@@ -503,8 +503,8 @@ def test_a_hidden_group_never_stands_alone_in_its_level():
     assert linked(outcomes=strata(ETHNIC)) == {"outcomes": ["Chinese", "African"]}
 
 
-def test_a_share_with_few_who_did_not_meet_it_is_hidden_and_guarded():
-    # 997 of 1,000 attended: 3 did not, and 60 and 90 of the others.
+def test_a_share_with_few_who_did_not_meet_it_is_hidden_and_no_large_group_with_it():
+    # 997 of 1,000 attended: 3 did not, and 60 and 90 of the others. What is left of 155 is 5, give or take 6.
     found = linked(
         outcomes=strata("""
             characteristic | category | numerator | denominator
@@ -514,7 +514,28 @@ def test_a_share_with_few_who_did_not_meet_it_is_hidden_and_guarded():
             sex            | Other    | 910       | 1000
         """)
     )
-    assert found == {"outcomes": ["Female", "Male"]}
+    assert found == {"outcomes": ["Female"]}
+
+
+def test_people_of_unknown_group_go_before_a_group_where_they_are_not_many():
+    text = ETHNIC.replace("| 200       | 700", "| 50        | 150").replace(
+        "| 488       | 2000", "| 338       | 1450"
+    )
+    assert linked(outcomes=strata(text)) == {"outcomes": ["Chinese", "Missing"]}
+
+
+def test_a_small_group_takes_those_of_unknown_group_with_it_and_not_half_of_all():
+    found = linked(
+        outcomes=strata("""
+            characteristic | category      | status  | numerator | denominator
+            all            | Everyone      | known   | 513       | 2068
+            sex            | Female        | known   | 250       | 1000
+            sex            | Male          | known   | 249       | 1000
+            sex            | Indeterminate | known   | 4         | 28
+            sex            | Missing       | missing | 10        | 40
+        """)
+    )
+    assert found == {"outcomes": ["Indeterminate", "Missing"]}
 
 
 def test_events_per_person_time_have_no_complement():
@@ -562,12 +583,12 @@ def test_a_hidden_parent_is_not_the_sum_of_shown_children():
     found = linked(
         outcomes=strata("""
             characteristic | level    | category    | numerator | denominator
-            all            | all      | Everyone    | 290       | 1210
-            ethnicity      | detailed | Bangladeshi | 150       | 600
-            ethnicity      | detailed | Indian      | 60        | 340
+            all            | all      | Everyone    | 1380      | 5210
+            ethnicity      | detailed | Bangladeshi | 900       | 3600
+            ethnicity      | detailed | Indian      | 400       | 1340
             ethnicity      | detailed | Black African   | 30    | 120
             ethnicity      | detailed | Black Caribbean | 45    | 140
-            ethnicity      | groups   | Asian       | 210       | 940
+            ethnicity      | groups   | Asian       | 1300      | 4940
             ethnicity      | groups   | Black       | 75        | 260
             ethnicity      | groups   | White       | 5         | 10
         """)
@@ -865,8 +886,17 @@ def test_no_lone_hidden_group_can_be_worked_out_from_any_column(counts, rule):
     few = {"outcomes": small_rows(outcomes, SPECS["outcomes"], rule).to_numpy(dtype=bool)}
     hidden = linked_rows({"outcomes": outcomes}, few, rule)["outcomes"]
     met, of = (outcomes[name].to_numpy(float) for name in ("numerator", "denominator"))
+    base = rule.round_to
     for values in (met, of, of - met):
         groups, lost = values[:-1], hidden[:-1] & (values[:-1] > 0)
         assert not ((groups > 0) & (groups <= rule.hide_up_to) & ~hidden[:-1]).any()
-        if lost.any() and not hidden[-1] and (~lost & (groups > 0)).any():
-            assert lost.sum() >= 2 and groups[lost].sum() > rule.hide_up_to
+        told = groups[~lost & (groups > 0)]
+        if lost.sum() != 1 or hidden[-1] or not len(told):
+            continue
+        # What someone with the table can say of the one that is missing: each number is up to 2 off.
+        here = [value for value in range(1, 2 + int(groups[lost].item()) + 50) if value <= rule.hide_up_to]
+        shown_sum = sum(base * ((int(value) + base // 2) // base) for value in told)
+        whole = base * ((int(values[-1]) + base // 2) // base)
+        slack = (base // 2) * (len(told) + 1)
+        possible = [value for value in here if abs(whole - shown_sum - value) <= slack]
+        assert groups[lost].item() > rule.hide_up_to or len(possible) >= 4

@@ -167,6 +167,33 @@ def test_residents_of_region_and_nation_are_compared_too():
     assert black["residents"] == london["ts0210008"]
 
 
+def test_users_drawn_from_the_residents_seldom_raise_a_flag():
+    """Two hundred services whose users are a random draw of the residents: at most about one in twenty has a flag."""
+    chance = np.random.default_rng(20210321)
+    shares = np.array(list(CENSUS.values())) / sum(CENSUS.values())
+    definition = {
+        "label": "Draw",
+        "kind": "access",
+        "polarity": "neutral",
+        "numerator": {"column": "a", "in": ["b"]},
+    }
+    rows, measures = by_group(), {}
+    for number in range(200):
+        measures[f"draw_{number}"] = definition
+        people = dict(zip(CENSUS, chance.multinomial(600, shares), strict=True))
+        rows += [
+            stratum("ethnicity", "groups", name, count, measure=f"draw_{number}")
+            for name, count in people.items()
+        ]
+    table = local(compared(rows, made=service(measures=measures)).table)
+    drawn = table[table["of"].ne("users")]
+    evident = drawn.groupby("of")["evidence"].any()
+    flagged = drawn.groupby("of")["flag"].agg(lambda flags: flags.str.startswith("disproportionate").any())
+    assert len(flagged) == 200
+    assert 0.005 <= evident.mean() <= 0.08  # adjusted evidence is neither idle nor loose
+    assert flagged.mean() <= 0.05
+
+
 # ---- rows without a comparison
 
 

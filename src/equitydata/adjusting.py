@@ -335,11 +335,13 @@ def _merged_bands(ages: np.ndarray, scarce: tuple[FloatArray, ...]) -> np.ndarra
 
 
 def _frequent(sexes: np.ndarray, scarce: tuple[FloatArray, ...]) -> tuple[np.ndarray, bool]:
-    """Sexes, with None for one that holds too little to be told apart; and whether there is such a one."""
+    """Sexes, with None for one that holds too little to be told apart; and whether these are more than a few people."""
     rare = {
         sex for sex in set(sexes) if any(amount[sexes == sex].sum() < FEWEST_IN_BAND for amount in scarce)
     }
-    return np.array([None if sex in rare else sex for sex in sexes], dtype=object), bool(rare)
+    left_out = np.isin(sexes.astype(str), list(rare))
+    lost = min((amount[left_out].sum() / amount.sum() for amount in scarce if amount.sum() > 0), default=0.0)
+    return np.array([None if sex in rare else sex for sex in sexes], dtype=object), lost > SMALL_LOSS
 
 
 def _few(rows: pd.DataFrame, statistic: str) -> TextArray:

@@ -157,8 +157,14 @@ def _with_rest(
     apart = disagreements(crude, standardised, adjusted)
     no_power = texts((len(crude),))
     add_note(no_power, (crude["statistic"] == "quantile").to_numpy(), NO_DETECTABLE)
-    # Of an empty group it is enough to say so.
-    short = verdict["note"].where(crude["n"] > 0, "")
+    # Of an empty group it is enough to say so, and a missing p has its reason already.
+    told = (crude["note"] != "") & (verdict["note"] != "")
+    bare = (
+        verdict["note"]
+        .str.replace(r"(; )?the (ratio|p-value) is missing", "", regex=True)
+        .str.removeprefix("; ")
+    )
+    short = verdict["note"].mask(told, bare).where(crude["n"] > 0, "")
     note = said(crude["note"], short, no_power)
     flagged = crude.assign(
         **{name: verdict[name] for name in JUDGEMENTS}, note=note, disagrees=apart, comparator_category=REST
@@ -277,6 +283,7 @@ def _benchmarks(groups: pd.DataFrame, measures: Mapping[str, Measure]) -> pd.Dat
         comparator_people=np.where(rows["statistic"] == "share", n, np.nan),
         comparator_n=n,
         comparator_x=x,
+        comparator_nn=n,
         comparator_value=x / n,
         comparator_lower=np.nan,
         comparator_upper=np.nan,

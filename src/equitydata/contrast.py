@@ -7,7 +7,8 @@ errors between people; quantiles with order-statistic limits, and with how many 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,19 @@ from equitydata.strata import ALL, SUMS, Strata
 KNOWN = "known"
 LEVEL = ["measure", "characteristic", "level"]
 GROUP = [*LEVEL, "category"]
-SIDE = ("people", "n", "x", "value", "lower", "upper", "se", "design_effect", "effective_x", "effective_n")
+SIDE = (
+    "people",
+    "n",
+    "x",
+    "nn",
+    "value",
+    "lower",
+    "upper",
+    "se",
+    "design_effect",
+    "effective_x",
+    "effective_n",
+)
 ESTIMATES = (
     "difference",
     "difference_lower",
@@ -129,8 +142,10 @@ def contrast(frame: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
     Returns ESTIMATES, method (of difference, ratio and test) and note, on the index of the frame.
     - share: Newcombe, Koopman, and the score test or Fisher's mid-P, on effective counts.
     - rate: MOVER, score or conditional exact, and the score test or conditional mid-P, on effective counts.
+      With repeated contacts, p is the larger by each side's own design effect and by one for both.
     - mean: Welch between people; the ratio of two positive means by the delta method on the log scale with
-      Welch's degrees of freedom.
+      Welch's degrees of freedom. p is the larger of Welch's and Student's: see `_one_spread`.
+    A p that is the larger of two can stand above alpha while the limits just exclude no difference.
     - quantile: MOVER from both order-statistic intervals, for the ratio on the log scale; tested by the shares
       above the quantile of all (Mood's test), which need not agree with the limits at the margin.
     """
@@ -260,14 +275,43 @@ def _shares(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:
     counts = _two_sides(frame)
     difference = risk_difference(**counts, confidence=confidence)
     ratio = risk_ratio(**counts, confidence=confidence)
-    return _written(frame, difference, ratio, two_proportion_test(**counts))
+    return _written(frame, difference, ratio, _larger_p(frame, counts, two_proportion_test, share=True))
 
 
 def _rates(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:
     counts = _two_sides(frame)
     difference = rate_difference(**counts, confidence=confidence)
     ratio = rate_ratio(**counts, confidence=confidence)
-    return _written(frame, difference, ratio, two_rate_test(**counts))
+    return _written(frame, difference, ratio, _larger_p(frame, counts, two_rate_test, share=False))
+
+
+def _larger_p(
+    frame: pd.DataFrame, counts: dict[str, Any], test: Callable[..., Tests], *, share: bool
+) -> Tests:
+    """The test by each side's own design effect, and by one design effect for both: the larger p of the two.
+
+    A group of a few dozen people tells its own design effect badly, and chance makes it small as often as large.
+    Were there no difference, the spread of both sides together would be the better guess.
+    """
+    own = test(**counts)
+    d1, d2 = (frame[f"{side}design_effect"].to_numpy(dtype=float) for side in ("", "comparator_"))
+    x1, n1, x2, n2 = (np.asarray(values, dtype=float) for values in counts.values())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p1, p2 = x1 / n1, x2 / n2
+        # What the variance would be without repeats, on each side, in contacts: the weights of the design effects.
+        plain1, plain2 = d1 * n1 * p1 * (1 - p1 * share), d2 * n2 * p2 * (1 - p2 * share)
+        common = np.nan_to_num((d1 * plain1 + d2 * plain2) / (plain1 + plain2), nan=1.0)
+    common = np.where(d1 == d2, d1, np.maximum(common, 1.0))
+    other = test(
+        **{
+            name: values * effect / common
+            for (name, values), effect in zip(counts.items(), (d1, d1, d2, d2), strict=True)
+        }
+    )
+    p_value = np.fmax(own.p_value, other.p_value)
+    method = own.method.copy()
+    method[(d1 != d2) & (own.method != "")] += " (own or common design effect)"
+    return Tests(own.statistic, p_value, method, own.note)
 
 
 def _means(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:
@@ -285,6 +329,11 @@ def _means(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:
         "comparator_variance": v2 * other,
     }
     difference, test = mean_difference(**asked, confidence=confidence), mean_test(**asked)
+    test = replace(
+        test,
+        p_value=np.fmax(test.p_value, _one_spread(frame, v1, v2)),
+        method=test.method + " or student_t",
+    )
     positive = (m1 > 0) & (m2 > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Student's quantile in place of the normal one, as in the test: variances grow by its square.
@@ -301,6 +350,28 @@ def _means(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:
     add_note(notes, ~positive & ~np.isnan(m1 + m2), NOT_POSITIVE)
     found = _written(frame, difference, ratio, test)
     return found.assign(note=said(notes, difference.note))
+
+
+def _one_spread(frame: pd.DataFrame, v1: FloatArray, v2: FloatArray) -> FloatArray:
+    """P-value of Student's test with one spread between people for both sides.
+
+    Where values are skewed (waits), a small group that is low by chance has a small spread too, and Welch's test calls
+    it certain. Student's test does not, but errs where spreads differ in truth; so both must agree.
+    """
+    from scipy.special import stdtr
+
+    m1, n1, nn1, m2, n2, nn2 = (
+        frame[f"{side}{name}"].to_numpy(dtype=float)
+        for side in ("", "comparator_")
+        for name in ("people", "n", "nn")
+    )
+    difference = frame["value"].to_numpy(dtype=float) - frame["comparator_value"].to_numpy(dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squares = v1 * n1**2 * (m1 - 1) / m1 + v2 * n2**2 * (m2 - 1) / m2
+        df = m1 + m2 - 2
+        spread = squares / (nn1 + nn2) * (m1 + m2) / df
+        error = np.sqrt(spread * (nn1 / n1**2 + nn2 / n2**2))
+        return np.asarray(2 * stdtr(df, -np.abs(difference / error)))
 
 
 def _quantiles(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:

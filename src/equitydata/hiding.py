@@ -1,13 +1,13 @@
 """Rows that add up -> which of them are hidden, so that no sum gives a small count away.
 
-A `Sum` says that some rows (the parts) together make another (the whole). Two kinds are told apart:
+A `Sum` says that some rows (the parts) together make another (the whole). Where a hidden count stands alone among
+the parts, or beside others so few that their sum is small, the whole less what is shown gives it away, up to the
+rounding of all of them. Then
 
-* strict sums: the groups of one level. A hidden count never stands alone among them, nor beside others so few
-  that their sum is small; the next smallest is hidden too.
-* sums that rounding guards: a parent and its children, a margin of a crossing and its cells, the whole and
-  people of unknown group, the periods of a group. Every number shown is rounded, so what is left over is known
-  up to the rounding of all of them. Where that leaves a lone hidden count fewer than four possible values,
-  the next smallest is hidden too.
+* in a strict sum (the groups of one level with those of unknown group) the next smallest part is hidden too, as long
+  as it holds no more than a tenth of the whole: no large group is given up for a few people;
+* in any other sum, and where the next smallest is large, it is hidden where the rounded numbers leave the hidden
+  count fewer than four possible values.
 
 No search is made over all sums together: that is the audit of a later release.
 """
@@ -25,6 +25,7 @@ from equitydata.rulebook import DisclosureRule
 
 Rows: TypeAlias = NDArray[np.intp]
 Flags: TypeAlias = NDArray[np.bool_]
+LARGEST_GUARD = 0.1  # share of the whole that is hidden to guard another
 LEAST_RANGE = 3  # between the lowest and the highest value that a lone hidden count could have
 
 
@@ -32,14 +33,16 @@ LEAST_RANGE = 3  # between the lowest and the highest value that a lone hidden c
 class Sum:
     """Rows that add up to another.
 
-    parts : positions of the rows. whole : position of their sum, None where no row holds it.
-    strict : a hidden part never stands alone, however the others are rounded.
+    parts : positions of the rows. whole : position of their sum, None where no row holds it but it can be known.
+    strict : a hidden part does not stand alone if that costs no more than a tenth of the whole.
+    before : parts that are hidden before others to guard one: people of unknown group before a group.
     columns : counts that add up there; people seen in several periods do not.
     """
 
     parts: tuple[int, ...]
     whole: int | None = None
     strict: bool = False
+    before: frozenset[int] = frozenset()
     columns: tuple[int, ...] = (0, 1, 2, 3)
 
 
@@ -125,13 +128,18 @@ def _needed(
     together = values[kept_back].sum()
     if len(kept_back) > 1 and together > rule.hide_up_to:
         return None
-    if not each.strict and (
-        each.whole is None or _left_open(together, values[each.whole], values[shown], rule)
-    ):
-        return None
-    if len(shown):
-        return int(shown[np.argmin(values[shown])])
-    return None
+    whole = values[parts].sum() if each.whole is None else values[each.whole]
+    next_one = _next_smallest(values, shown, each, LARGEST_GUARD * whole)
+    if each.strict and next_one is not None and values[next_one] <= LARGEST_GUARD * whole:
+        return next_one
+    return None if _left_open(together, whole, values[shown], rule) else next_one
+
+
+def _next_smallest(values: NDArray[np.float64], shown: Rows, each: Sum, largest: float) -> int | None:
+    """The row to hide next: the smallest of those that go first, if it is not large, else the smallest of all."""
+    first = [row for row in shown if int(row) in each.before and values[row] <= largest]
+    rows = first or list(shown)
+    return int(min(rows, key=lambda row: values[row])) if rows else None
 
 
 def _left_open(hidden: float, whole: float, shown: NDArray[np.float64], rule: DisclosureRule) -> bool:

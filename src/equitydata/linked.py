@@ -156,9 +156,9 @@ def _sums_of_strata(frame: pd.DataFrame, known: Flags, start: int) -> Iterator[S
         if is_known:
             where[(characteristic, level, category)] = row
     for (characteristic, level), (groups, unknown) in levels.items():
-        yield Sum(tuple(groups), strict=True)
-        yield Sum(tuple(unknown), strict=True)
-        yield Sum((*groups, *unknown), whole=whole)
+        yield Sum((*groups, *unknown), whole=whole, strict=True, before=frozenset(unknown))
+        # A group and its rest, which comparisons show, make everyone whose group is known.
+        yield Sum(tuple(groups))
         yield from _margins(characteristic, level, where)
     for characteristic in {name for name, _ in levels if CROSS not in name}:
         for nesting in nestings(characteristic):

@@ -234,9 +234,8 @@ def _within_family(
     for each in _mirrors(list(flagged.values())):
         del told[each.group]
     _merge_same_people([flagged[group] for group in told], told, preferred)
-    levels = levels_of(family[0].characteristic) if family else ()
-    order = {level: number for number, level in enumerate(levels)}
-    for parent in sorted((flagged[g] for g in told), key=lambda s: -order.get(s.level, 0)):
+    # The widest first: it is held by the fewest.
+    for parent in sorted((flagged[group] for group in told), key=lambda each: len(_wider(each))):
         if parent.group in told:
             _part_or_whole(parent, family, flagged, told, still)
     return told
@@ -289,25 +288,21 @@ def _part_or_whole(
 ) -> None:
     """List the parent or its flagged parts: whichever says it more exactly."""
     parts = [each for each in family if each.people > 0 and parent.group in _wider(each)]
-    if not parts:
+    relatives = [
+        each
+        for each in parts
+        if each.group in flagged and each.group in told and each.direction == parent.direction
+    ]
+    if not relatives:
         return
-    by_level: dict[str, list[Seen]] = {}
-    for each in parts:
-        by_level.setdefault(each.level, []).append(each)
-    # The finest level alone, since a coarser one would count people twice.
+    # One level alone, the finest that shows it: a person would count twice else.
+    by_level = {each.level: [other for other in parts if other.level == each.level] for each in relatives}
     parts = max(by_level.values(), key=len)
     able = [each for each in parts if each.flag != INSUFFICIENT_DATA]
     alike = [each for each in able if each.group in flagged and each.direction == parent.direction]
-    relatives = [each for each in flagged.values() if parent.group in _wider(each) and each.group in told]
-    relatives = [each for each in relatives if each.direction == parent.direction]
-    if not any(each.group in told for each in alike):
-        return
-    left = (
-        (parent.observed - sum(each.observed for each in alike))
-        / max(parent.expected - sum(each.expected for each in alike), 1e-12)
-        if len(alike) < len(parts)
-        else math.nan
-    )
+    expected = parent.expected - sum(each.expected for each in alike)
+    observed = parent.observed - sum(each.observed for each in alike)
+    left = observed / expected if expected > 1e-9 * parent.expected else math.nan
     if len(alike) == len(able) > 1:
         told[parent.group].parts_all = [each.name for each in alike]
     elif not math.isnan(left) and still(parent, left):

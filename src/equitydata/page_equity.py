@@ -454,6 +454,7 @@ def _finding(row: dict[str, Cell]) -> dict[str, Cell]:
         # The first sentence says what was found; the others, how to read it.
         "title": str(row["finding"]).partition(". ")[0].rstrip(".") + ".",
         "more": str(row["finding"]).partition(". ")[2],
+        "heard": "" if row["heard"] == UNAVAILABLE_CELL else str(row["heard"]).rstrip("."),
         "size": equity_sizes(row),
         "robust": robustness,
     }

@@ -480,6 +480,8 @@ def _table_of(
             found = _topic(each, rule)
         if found is not None:
             return found
+    if rule.topic == SMALL_AREAS:
+        return "Deciles of England and of Wales are not comparable, so an area of both has none."
     return "The reference does not hold this table for the area: " + _entry(rule.topic)["geography"] + "."
 
 
@@ -729,6 +731,8 @@ def _small_areas(place: Place, rule: PopulationRule, code_lists: Sequence[str]) 
     areas = reference.lsoa_lookup()
     inside = authorities_in(place.codes)
     welsh = all(code.startswith("W") for code in inside)
+    if not welsh and any(code.startswith("W") for code in inside):
+        return None
     older = any("2019" in name for name in code_lists)
     index, vintages, title = (
         ("wimd2019_decile", ("2011", "both"), "Welsh Index of Multiple Deprivation 2019") if welsh

@@ -9,10 +9,10 @@ stay as they are.
 What is protected. No count of 1 to the rule's limit is written, nor a share, limit or flag that rests on one.
 Where the rows of a characteristic add up to a total that is shown (`statuses`, `categories`), no hidden count
 stands alone, nor beside others so small that their sum is below the limit: the next smallest is hidden too.
-The same holds for the groups of a level in outcomes, trends, changes, representation and for places. Sums between
-levels, crossings, periods and people of unknown group are guarded as `hiding` says. What is worked out from a
-hidden group (comparisons, changes, what the unknown could do, findings) is hidden with it (`linked`), and a
-summary that names a hidden group is withheld.
+Sums within outcomes, trends, changes, representation and places (levels, parents, crossings, periods, people of
+unknown group) are guarded as `hiding` says: no large group is given up for a few people where rounding guards
+them. What is worked out from a hidden group (comparisons, changes, what the unknown could do, findings) is hidden
+with it (`linked`), and a summary that names a hidden group is withheld.
 
 What is not yet protected. Tables overlap, and no search over all of them is made for a hidden count that
 others give away. The measures of `completeness` are nested in each other and in `statuses`, the groups of a dimension

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,6 +17,9 @@ from equitydata.maturity import Maturity
 from equitydata.model import AboutService, Intake, Rejection, SourceFile
 from equitydata.rulebook import Choice
 from equitydata.tables import SPECS
+
+if TYPE_CHECKING:
+    from equitydata.profiles import Profile
 
 HIDDEN = "hidden"
 # Tables that live on the maturity object, so that each table stands in one place.
@@ -82,6 +85,51 @@ class EquityResult:
     def flags(self) -> pd.DataFrame:
         """Quality flags: prompts to look."""
         return self.table("flags")
+
+    @property
+    def outcomes(self) -> pd.DataFrame:
+        """Every measure in every group, with limits; people of unknown group in rows of their own."""
+        return self.table("outcomes")
+
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        """Each group against the rest and other comparators: difference, ratio, test and flag."""
+        return self.table("comparisons")
+
+    @property
+    def inequality(self) -> pd.DataFrame:
+        """One figure for all groups of a characteristic, absolute and relative."""
+        return self.table("inequality")
+
+    @property
+    def representation(self) -> pd.DataFrame:
+        """Users, and people with each outcome, against residents: local, region and nation."""
+        return self.table("representation")
+
+    @property
+    def trends(self) -> pd.DataFrame:
+        """Outcomes by group and period."""
+        return self.table("trends")
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """What to look at first, ranked; prompts to look, not proof."""
+        return self.table("findings")
+
+    def profile(self, **groups: str) -> Profile:
+        """One population across every table: result.profile(ethnicity="Bangladeshi", sex="Female").
+
+        groups : one or two characteristics with their category. Raises ConfigError for one that is not there.
+        """
+        from equitydata.profiles import make_profile
+
+        return make_profile(self, **groups)
+
+    def community_profile(self) -> Profile:
+        """The whole service: who it sees beside who lives there, outcomes, findings, and what cannot be said."""
+        from equitydata.profiles import make_community_profile
+
+        return make_community_profile(self)
 
     def figure(self, name: str) -> dict[str, Any]:
         """One figure that criteria rest on, as a mapping of its columns. KeyError if unknown."""

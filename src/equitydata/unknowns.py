@@ -254,7 +254,7 @@ def _given(
         copy = rows.get("copy", 0)
         sides.append(rows[[*GROUP, "status"]].assign(copy=copy, **sums))
     group, rest = (effective(side, measures, pool_by=(*LEVEL, "copy")) for side in sides)
-    columns = ["people", "n", "x", "value", "se", "design_effect", "effective_x", "effective_n"]
+    columns = ["people", "n", "x", "nn", "value", "se", "design_effect", "effective_x", "effective_n"]
     both = group.assign(**{f"comparator_{name}": rest[name] for name in columns})
     return contrast(both, confidence=confidence)
 
