@@ -29,6 +29,7 @@ from equitydata import analysis, console
 from equitydata.cli import main
 from equitydata.drafting import draft_service
 from equitydata.release import release
+from equitydata.service import Measure
 
 ROOT = Path(__file__).parents[1]
 CANARY = "ZZCANARY"
@@ -286,7 +287,7 @@ def test_check_names_values_that_many_records_hold_and_the_nearest_category(clin
 
 def test_check_gives_json(clinic):
     found = run("check", "service.toml", "--json").json
-    assert set(found) == {"intake", "codes", "identifiers", "notes"}
+    assert set(found) == {"intake", "measures", "codes", "identifiers", "notes"}
     assert found["intake"]["rows_used"] == ROWS
     assert {row["characteristic"] for row in found["codes"]} == {"ethnicity", "language"}
     assert CANARY not in json.dumps(found)
@@ -306,7 +307,8 @@ def test_audit_shows_each_characteristic_and_writes_nothing_unasked(clinic):
 def test_analyse_writes_the_report_and_says_where(clinic):
     ran = run("analyse", "service.toml")
     assert ran.code == 0
-    assert ran.out.rstrip().endswith(f"Report: {clinic / 'equitydata-report' / 'index.html'}")
+    assert f"Report: {clinic / 'equitydata-report' / 'index.html'}\n" in ran.out
+    assert ran.out.rstrip().endswith("equitydata-runs.jsonl")
     no_canary(ran, clinic / "equitydata-report")
     rated = json.loads((clinic / "equitydata-report" / "rating.json").read_text(encoding="utf-8"))
     assert rated["intake"] == {"rows_read": ROWS, "rows_used": ROWS, "rows_rejected": 0, "rejections": []}
@@ -420,6 +422,194 @@ def test_a_small_number_rule_of_the_command_line_holds_for_screen_and_folder(cli
     rated = json.loads((clinic / "equitydata-report" / "rating.json").read_text(encoding="utf-8"))
     assert rated["disclosure"]["rule"] == "none"
     refused(run("audit", "service.toml", "--disclosure", "nsh"), 2, "Did you mean 'nhs'?")
+
+
+# ---------------------------------------------------------------- outcomes, profiles, runs, organisations
+
+MEASURED = (
+    SERVICE.replace('name = "Clinic"', 'name = "Clinic"\narea = ["E09000025"]')
+    + """
+[measures.at_home]
+label = "Seen at home"
+kind = "access"
+counts = "contacts"
+numerator = { column = "setting", in = ["Home"] }
+polarity = "favourable"
+
+[measures.bengali]
+label = "Spoke Bengali"
+kind = "access"
+counts = "people"
+person = "latest"
+denominator = [{ column = "setting", missing = false }, { column = "person", missing = false }]
+numerator = { column = "lang", equals = "bn" }
+polarity = "neutral"
+"""
+)
+
+
+def busy_clinic(folder, service=MEASURED):
+    """Six hundred contacts of three hundred people; Bangladeshi people are seen at home less often."""
+    frame = pd.concat([contacts()] * 10, ignore_index=True)
+    frame["person"] = [f"{CANARY}-P{n % 300:03d}" for n in range(len(frame))]
+    frame["ethnic"] = ["AAHKN"[n % 5] for n in range(len(frame))]
+    frame["setting"] = [
+        "Home" if n % 2 and (n % 5 != 3 or n % 4 == 1) else "Clinic" for n in range(len(frame))
+    ]
+    frame.to_csv(folder / "contacts.csv", index=False)
+    (folder / "service.toml").write_text(service, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def busy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return busy_clinic(tmp_path)
+
+
+def test_check_says_how_each_measure_was_understood(busy):
+    ran = run("check", "service.toml")
+    assert ran.code == 0, ran.err
+    words = " ".join(ran.out.split())
+    assert (
+        "OK measure at_home: Seen at home share of contacts; kind access; more of it is favourable "
+        "out of: every record met by: setting is one of Home"
+    ) in words
+    assert (
+        "out of: setting is filled and person is filled met by: lang is bn, in their latest record" in words
+    )
+    assert run("check", "service.toml", "--json").json["measures"]["at_home"]["label"] == "Seen at home"
+    no_canary(ran)
+
+
+def test_check_says_where_no_measure_is_defined(clinic):
+    assert "NOTE  no measure is defined under [measures]" in run("check", "service.toml").out
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"value": "wait", "kind": "access"}, "mean of wait, over contacts"),
+        ({"value": {"from": "a", "to": "b"}, "quantile": 0.5}, "median of days from a to b, over contacts"),
+        ({"value": "wait", "standard": 18}, "met by: wait is at most 18"),
+        (
+            {"numerator": {"column": "n", "between": [1, 5]}, "person_time": "years"},
+            "rate per 1000 of years",
+        ),
+        ({"numerator": {"column": "n", "not_in": ["x"]}, "per_residents": True}, "per 1000 residents"),
+        ({"numerator": {"column": "n", "missing": True}}, "met by: n is blank"),
+    ],
+)
+def test_a_measure_is_put_in_words(keys, words):
+    measure = Measure.model_validate({"label": "M", "kind": "access", "polarity": "neutral", **keys})
+    assert words in " | ".join(console.measure_words(measure))
+
+
+def test_analyse_shows_findings_and_the_number_of_comparisons(busy):
+    ran = run("analyse", "service.toml")
+    assert ran.code == 0, ran.err
+    assert "Findings: a prompt to look, not proof of unfairness or cause" in ran.out
+    assert "Groups compared with the rest: " in ran.out
+    rated = json.loads((busy / "equitydata-report" / "rating.json").read_text(encoding="utf-8"))
+    assert [each["measure"] for each in rated["measures"]] == ["at_home", "bengali"]
+    no_canary(ran, busy / "equitydata-report")
+
+
+def test_an_audit_counts_no_outcome(busy):
+    rated = run("audit", "service.toml", "--json").json
+    assert rated["measures"] == [] and rated["findings"] == [] and rated["comparisons"] == []
+    assert not (busy / "equitydata-runs.jsonl").exists()
+
+
+def test_a_run_is_logged_once_and_not_where_that_is_not_wanted(busy):
+    assert run("analyse", "service.toml", "--as-of", "2026-01-05", "--audience", "Service board").code == 0
+    log = busy / "equitydata-runs.jsonl"
+    assert log.read_text(encoding="utf-8").count("\n") == 1 and "Service board" in log.read_text(
+        encoding="utf-8"
+    )
+    assert run("analyse", "service.toml", "--force", "--no-history").code == 0
+    assert log.read_text(encoding="utf-8").count("\n") == 1
+    assert run("analyse", "service.toml", "--force", "--as-of", "2026-03-05").code == 0
+    shown = run("history", "service.toml")
+    assert shown.code == 0 and "Clinic: 2 runs" in shown.out and "2026-03-05" in shown.out
+    assert [row["date"] for row in run("history", ".", "--json").json] == ["2026-01-05", "2026-03-05"]
+    no_canary(shown)
+
+
+def test_an_audience_that_could_be_a_person_is_refused_before_the_work(busy):
+    with mock.patch.object(analysis, "analyse", side_effect=AssertionError("the work was done for nothing")):
+        refused(run("analyse", "service.toml", "--audience", "a.person@example.org"), 2, "--audience", "role")
+
+
+def test_a_history_without_a_run_says_so(clinic):
+    assert "No run is in the log" in run("history", "service.toml").out
+    refused(run("history", "nowhere"), 2, "no such file or folder")
+
+
+def test_a_profile_is_of_one_group_of_two_or_of_the_whole_service(busy):
+    one = run("profile", "service.toml", "--group", "ethnicity=bangladeshi")
+    assert one.code == 0, one.err
+    assert one.out.startswith("# Ethnic group: Bangladeshi") and "Seen at home" in one.out
+    found = run("profile", "service.toml", "--group", "ethnicity=Bangladeshi", "--json").json
+    assert found["stratum"] == {"ethnicity": "Bangladeshi"} and found["disclosure"] == "nhs"
+    whole = run("profile", "service.toml", "--out", "profile.md")
+    assert whole.code == 0 and (busy / "profile.md").read_text(encoding="utf-8").startswith("# ")
+    refused(run("profile", "service.toml", "--out", "profile.md"), 4, "exists already", "--force")
+    no_canary(one)
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        (("ethnicity",), ("is no group", "--group ethnicity=Bangladeshi")),
+        (("ethnicity=Indian", "ethnicity=Irish"), ("named twice",)),
+        (("ethnicity=Bangladehsi",), ("Did you mean 'Bangladeshi'",)),
+    ],
+)
+def test_a_group_that_is_not_there_is_told_with_the_nearest(groups, words, busy):
+    options = [part for each in groups for part in ("--group", each)]
+    refused(run("profile", "service.toml", *options), 2, *words)
+
+
+def test_services_are_combined_into_their_organisation(busy):
+    for name in ("North", "South"):
+        text = MEASURED.replace('name = "Clinic"', f'name = "{name}"')
+        (busy / f"{name}.toml").write_text(text, encoding="utf-8")
+        assert run("analyse", f"{name}.toml", "--out", name, "--no-history").code == 0
+    (busy / "org.toml").write_text('[service]\nname = "Trust"\nlevel = "organisation"\n', encoding="utf-8")
+    ran = run("combine", "North", "South/rating.json", "--organisation", "org.toml", "--out", "trust")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("Trust\nData domain: ") and "Services combined: 2" in ran.out
+    page = (busy / "trust" / "index.html").read_text(encoding="utf-8")
+    assert "Services in scope" in page and "North" in page
+    found = run("combine", "North", "South", "--rule", "pooled", "--json").json
+    assert found["about"]["level"] == "organisation"
+    refused(run("combine", "North", "South", "--rule", "al"), 2, "roll_up")
+    refused(run("combine", "nowhere"), 2, "no such rating")
+
+
+def test_a_table_of_residents_is_added_beside_the_service_file(busy):
+    rows = "area_code,category,count\nE09000025,Bangladeshi,55000\nE09000025,White British,50000\n"
+    (busy / "ours.csv").write_text(rows, encoding="utf-8")
+    options = (
+        "--characteristic",
+        "ethnicity",
+        "--date",
+        "2023",
+        "--source",
+        "Council estimate",
+        "--title",
+        "Ours",
+    )
+    ran = run("reference", "add", "ours.csv", *options)
+    assert ran.code == 0, ran.err
+    assert "OK    ours: Ours (2023)" in ran.out and (busy / "reference").is_dir()
+    refused(run("reference", "add", "ours.csv", *options), 2, "ours")
+    assert (
+        run("reference", "add", "ours.csv", *options, "--force", "--json").json["characteristic"]
+        == "ethnicity"
+    )
+    refused(run("reference", "add", "not.csv", "--characteristic", "ethnicity"), 2, "no such file")
 
 
 # ---------------------------------------------------------------- exit codes and the way the program starts

@@ -364,6 +364,7 @@ def test_rates_against_residents_have_residents_below():
     assert row["flag"] == "disproportionate_high"
     without = pick(compared(records, per_residents=True), "A")
     assert np.isnan(without["ratio"]) and without["flag"] == "insufficient_data"
+    assert "residents of the group are not known" in without["note"]
 
 
 def two_levels() -> pd.DataFrame:

@@ -518,8 +518,8 @@ def test_a_share_with_few_who_did_not_meet_it_is_hidden_and_no_large_group_with_
 
 
 def test_people_of_unknown_group_go_before_a_group_where_they_are_not_many():
-    text = ETHNIC.replace("| 200       | 700", "| 50        | 150").replace(
-        "| 488       | 2000", "| 338       | 1450"
+    text = ETHNIC.replace("| 200       | 700", "| 30        | 130").replace(
+        "| 488       | 2000", "| 318       | 1430"
     )
     assert linked(outcomes=strata(text)) == {"outcomes": ["Chinese", "Missing"]}
 

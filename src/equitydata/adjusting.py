@@ -340,7 +340,7 @@ def _frequent(sexes: np.ndarray, scarce: tuple[FloatArray, ...]) -> tuple[np.nda
         sex for sex in set(sexes) if any(amount[sexes == sex].sum() < FEWEST_IN_BAND for amount in scarce)
     }
     left_out = np.isin(sexes.astype(str), list(rare))
-    lost = min((amount[left_out].sum() / amount.sum() for amount in scarce if amount.sum() > 0), default=0.0)
+    lost = max((amount[left_out].sum() / amount.sum() for amount in scarce if amount.sum() > 0), default=0.0)
     return np.array([None if sex in rare else sex for sex in sexes], dtype=object), lost > SMALL_LOSS
 
 

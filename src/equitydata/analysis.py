@@ -6,6 +6,7 @@ Someone who reads only `analyse` knows what the package does.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from importlib.metadata import version
@@ -148,10 +149,8 @@ def _strata(people: People, places: pd.DataFrame, notes: list[str], number: int,
 
 def _code_lists(coded: CodedRecords) -> dict[str, list[str]]:
     """The code lists met in each characteristic, the most used first."""
-    return {
-        name: sorted(field.code_lists, key=lambda each, met=field.code_lists: -met[each])
-        for name, field in coded.fields.items()
-    }
+    most_first = {name: Counter(field.code_lists).most_common() for name, field in coded.fields.items()}
+    return {name: [each for each, _ in lists] for name, lists in most_first.items()}
 
 
 def _shown(

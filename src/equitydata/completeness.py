@@ -25,6 +25,7 @@ JOINT_LABEL = "Ethnicity and language together"
 NOT_RECORDED = "Not recorded"
 # A longer list of categories (several thousand languages) is shown as far as it is met.
 MOST_LISTED = 100
+FEW = "Others (few people each)"
 UNITS = ("people", "records", "records_carried_back")
 # Dimension -> the characteristics that it is made from. Who has an age band has an age: within its own dimension
 # a characteristic is known for everyone of a named group and for nobody of "Not recorded", which shows nothing.
@@ -233,7 +234,8 @@ def category_table(
     """
     frames = []
     for name, frame in categories.groupby("characteristic", sort=False):
-        frames += _category_levels(str(name), frame, code_lists.get(str(name), ()))
+        least = rulebook.value("identifier_k")
+        frames += _category_levels(str(name), frame, code_lists.get(str(name), ()), least)
     if not frames:
         return shape(pd.DataFrame(columns=list(CATEGORIES_TABLE.columns)), CATEGORIES_TABLE)
     table = pd.concat(frames, ignore_index=True)
@@ -241,8 +243,20 @@ def category_table(
     return shape(with_shares(table, confidence=rulebook.value("confidence")), CATEGORIES_TABLE)
 
 
-def _category_levels(name: str, frame: pd.DataFrame, lists: Sequence[str]) -> list[pd.DataFrame]:
+def few_together(people: pd.Series, least: float) -> dict[str, str]:
+    """Category -> itself, or FEW for the extract's own words that fewer people share: a post could name who holds it.
+
+    people : people by category.
+    """
+    return {str(name): str(name) if number >= least else FEW for name, number in people.items()}
+
+
+def _category_levels(
+    name: str, frame: pd.DataFrame, lists: Sequence[str], least: float
+) -> list[pd.DataFrame]:
     people = frame.set_index("category")["people"]
+    if name in characteristics() and characteristics()[name].kind == "own":
+        people = people.groupby(people.index.map(few_together(people, least)), sort=False).sum()
     listed = codelists.categories(name)
     kind = characteristics()[name].kind if name in characteristics() else "coded"
     whole = kind in LISTED_KINDS and bool(lists) and len(listed) <= MOST_LISTED

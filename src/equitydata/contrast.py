@@ -63,7 +63,6 @@ RATES = ("rate", "population_rate")
 
 NO_RESIDENTS = "residents of the group are not known"
 NOT_POSITIVE = "a value is not above 0: no ratio"
-BY_SHARE_ABOVE = "the test compares shares above the quantile of all"
 
 
 def known_groups(
@@ -282,7 +281,9 @@ def _rates(frame: pd.DataFrame, confidence: float) -> pd.DataFrame:
     counts = _two_sides(frame)
     difference = rate_difference(**counts, confidence=confidence)
     ratio = rate_ratio(**counts, confidence=confidence)
-    return _written(frame, difference, ratio, _larger_p(frame, counts, two_rate_test, share=False))
+    found = _written(frame, difference, ratio, _larger_p(frame, counts, two_rate_test, share=False))
+    unhoused = (frame["statistic"] == "population_rate") & frame["n"].isna()
+    return found.assign(note=found["note"].mask(unhoused, NO_RESIDENTS))
 
 
 def _larger_p(

@@ -21,7 +21,7 @@ from equitydata.places import place_table
 from equitydata.rates import outcome_table
 from equitydata.representation import representation_table, representation_unknowns, residents_table
 from equitydata.service import Service
-from equitydata.strata import Strata
+from equitydata.strata import ALL, Strata
 from equitydata.tables import UNKNOWNS_TABLE, shape
 from equitydata.trends import change_table, trend_table
 from equitydata.unknowns import known_or_not_table, unknowns_table
@@ -77,8 +77,9 @@ def equity_tables(
 
 def _heard(service: Service, residents: pd.DataFrame, as_of: date) -> dict[str, pd.DataFrame]:
     register = service_register(service)
+    groups = residents[residents["characteristic"] != ALL]
     return {
         "listening": listening_table(register),
-        "listening_gaps": listening_gaps_table(register, residents, as_of, service.rulebook),
+        "listening_gaps": listening_gaps_table(register, groups, as_of, service.rulebook),
         "themes": themes_table(register),
     }

@@ -6,6 +6,7 @@ of each characteristic and what is flagged, and say where all of them are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -295,14 +296,22 @@ def _percent(value: Cell) -> str:
     return value if isinstance(value, str) else f"{value * 100:.1f}%"
 
 
+def _endless(value: Cell) -> bool:
+    return isinstance(value, float) and math.isinf(value)
+
+
 def _ratio(value: Cell) -> str:
-    return value if isinstance(value, str) else f"{value:.2f}"
+    if isinstance(value, str):
+        return value
+    return "no limit" if _endless(value) else f"{value:.2f}"
 
 
 def _number(value: Cell) -> str:
     """Three significant digits, without the letter e where it can be helped."""
     if isinstance(value, str):
         return value
+    if _endless(value):
+        return "no limit"
     rounded = float(f"{value:.3g}")
     return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
 

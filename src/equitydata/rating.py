@@ -7,6 +7,7 @@ shares are those of a released result: null where hidden, and `hidden` says so.
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -384,8 +385,11 @@ def _rows(frame: pd.DataFrame, name: str) -> list[dict[str, Any]]:
 
 
 def _bare(value: Any) -> Any:
-    """A cell without the trimmings of numpy and enumerations."""
-    return str(value) if isinstance(value, str) else plain(value)
+    """A cell without the trimmings of numpy and enumerations; JSON has no infinity, so a limit without end is None."""
+    if isinstance(value, str):
+        return str(value)
+    found = plain(value)
+    return None if isinstance(found, float) and math.isinf(found) else found
 
 
 def _tier(name: str) -> TierName:

@@ -250,7 +250,7 @@ def _rows_of(topic: str, area_codes: Iterable[str] | str, *, kind: str) -> pd.Da
     if not codes:
         raise ConfigError(f"No area was named for '{topic}'.", mend="Give at least one area code.")
     table = _table(topic)
-    absent = sorted(set(codes) - set(table["area_code"]))
+    absent = sorted(set(codes) - set(table["area_code"].unique()))
     if absent:
         where = _catalogue().set_index("name")["geography"][topic]
         raise ConfigError(

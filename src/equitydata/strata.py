@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from equitydata import codelists, reference
-from equitydata.completeness import LISTED_KINDS, MOST_LISTED, band_labels
+from equitydata.completeness import FEW, LISTED_KINDS, MOST_LISTED, band_labels, few_together
 from equitydata.errors import ConfigError, nearest
 from equitydata.records.outcomes import ALL, PAIR_SUMS, SUMS, USERS, OutcomeCounts
 from equitydata.rulebook import Rulebook, characteristics, stratum_levels
@@ -48,7 +48,10 @@ STATUS_WORDS: Mapping[str, str] = {
 # A level of more groups (small areas of a large service) is left out: nobody reads it, and no group in it is large.
 MOST_GROUPS = 400
 OTHER_AREA = "Elsewhere"
-DEFAULT_CROSSINGS = (("ethnicity", "sex"), ("ethnicity", "deprivation"))
+DEFAULT_CROSSINGS: Mapping[str, Sequence[tuple[str, str]]] = {
+    "patients": (("ethnicity", "sex"), ("ethnicity", "deprivation")),
+    "staff": (("ethnicity", "grade"), ("ethnicity", "level"), ("sex", "grade"), ("sex", "level")),
+}
 # People for each cell that a crossing may have at its coarsest; below that nothing in it could be judged.
 PEOPLE_A_CELL = 5
 FINEST_KINDS = ("birth_date", "postcode")
@@ -103,8 +106,11 @@ def stratify(
 
     labels : characteristic -> words, of those that are stratified. code_lists : the lists met in each.
     """
-    met = _categories_met(counts.cells)
-    levels = {name: _levels(name, met.get(name, ()), code_lists.get(name, ()), rulebook) for name in labels}
+    met: dict[str, pd.Series] = _categories_met(counts.cells)
+    nobody = pd.Series(dtype="float64")
+    levels = {
+        name: _levels(name, met.get(name, nobody), code_lists.get(name, ()), rulebook) for name in labels
+    }
     notes = [
         f"{labels[name]}: {level.label} are more than {MOST_GROUPS} groups and are left out."
         for name, found in levels.items()
@@ -132,7 +138,9 @@ def stratify(
 
 
 def crossings_of(service: Service, mapped: Iterable[str], people: int) -> list[tuple[str, str]]:
-    """The pairs to cross: those asked for, else ethnicity by sex and by deprivation where they are mapped.
+    """The pairs to cross: those asked for, else the usual ones that are mapped.
+
+    Usual are ethnicity by sex and by deprivation; of a workforce ethnicity and sex by grade and level of post.
 
     mapped : characteristics that people can be stratified by.
     Raises ConfigError for a pair that names what is not mapped, crosses a characteristic with itself or with what is
@@ -141,7 +149,8 @@ def crossings_of(service: Service, mapped: Iterable[str], people: int) -> list[t
     here = list(mapped)
     asked = service.analysis.crossings
     if asked is None:
-        return [pair for pair in DEFAULT_CROSSINGS if set(pair) <= set(here)]
+        usual = DEFAULT_CROSSINGS[service.service.counted]
+        return [pair for pair in usual if set(pair) <= set(here)]
     found = []
     for words in asked:
         pair = _pair(words, here, service)
@@ -208,16 +217,18 @@ def stratified(service: Service, mapped: Iterable[str]) -> list[str]:
 # ---------------------------------------------------------------- levels
 
 
-def _categories_met(cells: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """The finest categories that anyone is in, by characteristic."""
-    here = cells[
-        (cells["measure"] == USERS) & (cells["status"] == "known") & (cells["characteristic_2"] == "")
-    ]
-    groups = here.groupby("characteristic", sort=False)["category"]
-    return {str(name): tuple(dict.fromkeys(found)) for name, found in groups}
+def _categories_met(cells: pd.DataFrame) -> dict[str, pd.Series]:
+    """People by the finest categories that anyone is in, for each characteristic."""
+    known = (cells["measure"] == USERS) & (cells["status"] == "known")
+    here = cells[known & (cells["characteristic_2"] == "")]
+    people = here.groupby(["characteristic", "category"], sort=True)["people"].sum()
+    return {str(name): found.droplevel(0) for name, found in people.groupby(level=0, sort=False)}
 
 
-def _levels(name: str, met: Sequence[str], lists: Sequence[str], rulebook: Rulebook) -> list[Level]:
+def _levels(name: str, people: pd.Series, lists: Sequence[str], rulebook: Rulebook) -> list[Level]:
+    met = tuple(str(category) for category in people.index)
+    if characteristics()[name].kind == "own":
+        return _own_words(people, rulebook.value("identifier_k"))
     rules = stratum_levels(name) or {"detailed": {"label": ""}}
     found = []
     for level, rule in rules.items():
@@ -233,6 +244,13 @@ def _levels(name: str, met: Sequence[str], lists: Sequence[str], rulebook: Ruleb
         for place, level in enumerate(found)
         if len(level.declared) > 1 and not any(_same(level, other) for other in found[:place])
     ]
+
+
+def _own_words(people: pd.Series, least: float) -> list[Level]:
+    """The extract's own words; those that few people share are one group."""
+    fold = few_together(people, least)
+    declared = tuple(sorted(set(fold.values()), key=lambda name: (name == FEW, name)))
+    return [Level("detailed", "", False, fold, declared, frozenset(declared))] if len(declared) > 1 else []
 
 
 def _same(level: Level, other: Level) -> bool:
@@ -301,12 +319,11 @@ def _listed_level(
     if column is None:
         fold = {each: each for each in shown}
         return Level(level, label, ordered, fold, tuple(shown), frozenset(collected & set(shown)))
-    names = {str(key): str(words) for key, words in dict(rule.get("names", {})).items()}  # type: ignore[call-overload]
+    words = rule.get("names")
+    names = {str(key): str(group) for key, group in words.items()} if isinstance(words, Mapping) else {}
     groups = listed.set_index("category")[str(column)].map(_as_key)
-    fold = {}
-    for each in shown:
-        group = groups.get(each, each)
-        fold[each] = names.get(group, group) or "Other"
+    keys = {each: str(groups.get(each, each)) for each in shown}
+    fold = {each: names.get(key, key) or "Other" for each, key in keys.items()}
     declared = tuple(dict.fromkeys(fold[each] for each in shown))
     used = frozenset(fold[each] for each in shown if each in collected)
     return Level(level, label, ordered, fold, declared, used)

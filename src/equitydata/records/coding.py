@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from equitydata import codelists
@@ -57,6 +58,7 @@ __all__ = [
     "code_ages",
     "code_areas",
     "code_deciles",
+    "code_own_words",
     "code_postcodes",
     "code_values",
     "detect_code_list",
@@ -127,6 +129,32 @@ def code_deciles(values: pd.DataFrame) -> CodedValues:
     coded = code_values(values, "deprivation", code_list="imd-decile")
     decile = pd.to_numeric(coded.table["category"], errors="coerce").astype("Int64")
     return replace(coded, table=coded.table.assign(decile=decile))
+
+
+def code_own_words(
+    values: pd.DataFrame, characteristic: str, *, extra_missing: Sequence[str] = ()
+) -> CodedValues:
+    """The extract's own words as categories, for what no list names (pay grades): each spelling once.
+
+    values : value and records, one row per distinct value. Spellings that differ by letter case or blanks are one
+    category, written as most records have it. Words that give no answer are read as such.
+    """
+    work = fill_blank(keyed(values, characteristic), extra_missing)
+    work = fill_words(work, missing_answers(characteristic), "missing word", None)
+    shown = work["value"].astype("string").str.replace(r"\s+", " ", regex=True).str.strip()
+    most = work.assign(shown=shown).sort_values("records", ascending=False, kind="stable")
+    words = most.drop_duplicates("key").set_index("key")["shown"]
+    here = work["status"].eq("")
+    work = work.assign(
+        category=work["key"].map(words).where(here, work["category"]).astype(object),
+        status=work["status"].mask(here, str(Status.KNOWN)),
+        matched_by=work["matched_by"].mask(here, "own words"),
+        detail=np.where(here, "detailed", ""),
+        suggestion="",
+    )
+    return CodedValues(
+        table=work[list(COLUMNS)].astype(dict.fromkeys(COLUMNS[2:], str)), code_lists={}, warnings=()
+    )
 
 
 def _coded(work: pd.DataFrame, name: str, primary: Reading | None, warnings: tuple[str, ...]) -> CodedValues:

@@ -24,6 +24,7 @@ from equitydata.records.coding import (
     code_ages,
     code_areas,
     code_deciles,
+    code_own_words,
     code_postcodes,
     code_values,
     normalise,
@@ -187,6 +188,7 @@ def _code(
         "area": lambda: code_areas(raw, reference.lsoa_lookup(), as_decile=wanted.kind == "decile"),
         "postcode": lambda: code_postcodes(raw),
         "decile": lambda: code_deciles(raw),
+        "own": lambda: code_own_words(raw, wanted.name, extra_missing=settings.missing),
     }
     coder = coders.get(given.kind)
     if coder is not None:

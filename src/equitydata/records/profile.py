@@ -16,7 +16,14 @@ from typing import Any
 import pandas as pd
 
 from equitydata import reference
-from equitydata.records.coding import code_ages, code_areas, code_deciles, code_postcodes, code_values
+from equitydata.records.coding import (
+    code_ages,
+    code_areas,
+    code_deciles,
+    code_own_words,
+    code_postcodes,
+    code_values,
+)
 from equitydata.records.columns import date_key, distinct
 from equitydata.records.counting import IDENTIFYING_KINDS
 from equitydata.records.dates import parse_dates
@@ -198,8 +205,9 @@ def _try(
         date_key(extract.table, column) if kind.kind == "birth_date" else extract.table[column].cast("string")
     )
     raw = distinct(engine, extract.table, key)
-    free_text = kind.kind in ("coded", "flag", "decile") and len(raw) > MOST_DISTINCT
-    if raw.empty or free_text:
+    free_text = kind.kind in ("coded", "flag", "decile", "own") and len(raw) > MOST_DISTINCT
+    # Any column could be of the extract's own words: only its name tells.
+    if raw.empty or free_text or (kind.kind == "own" and not plain_match):
         return None
     if kind.kind == "birth_date":
         share = _date_share(raw)
@@ -209,6 +217,7 @@ def _try(
         "area": lambda: code_areas(raw, reference.lsoa_lookup()),
         "postcode": lambda: code_postcodes(raw),
         "decile": lambda: code_deciles(raw),
+        "own": lambda: code_own_words(raw, kind.name),
     }
     coded = coders[kind.kind]() if kind.kind in coders else code_values(raw, kind.name)
     table = coded.table[coded.table["status"] != "missing"]
