@@ -262,7 +262,7 @@ OUTCOMES: dict[str, dict[str, Any]] = {
     "hba1c_controlled": {
         "counts": "people", "polarity": "favourable",
         "by_age": dict(zip(AGE_BANDS, (0.42, 0.50, 0.58, 0.66, 0.70), strict=True)),
-        "added": {"ethnicity K": -0.09, "ethnicity J": -0.07},
+        "added": {"ethnicity K": -0.09, "ethnicity J": -0.11},
     },
     "retinal_screening_done": {
         "counts": "people", "polarity": "favourable",

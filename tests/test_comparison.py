@@ -266,8 +266,22 @@ def test_a_difference_that_is_all_age_goes_when_age_is_held_equal():
     crude, standardised, adjusted = rows
     assert crude["ratio_lower"] > 1
     for row in (standardised, adjusted):
-        assert row["ratio_lower"] < 1 < row["ratio_upper"] and row["flag"] == ""
+        assert row["ratio_lower"] < 1 < row["ratio_upper"]
+    assert (standardised["flag"], adjusted["flag"]) == ("", "no_evidence")
     assert all(row["disagrees"] for row in rows)
+
+
+def test_a_difference_that_age_hides_is_flagged_when_age_is_held_equal():
+    """B is older, and the old do better; at each age B does worse, so the plain comparison sees nothing."""
+    records = by_age(5)
+    better = np.where(records["age"] > 50, 0.15, 0.35)
+    chance = np.random.default_rng(6).random(len(records))
+    records["x"] = (chance < better + np.where(records["eth"] == "B", 0.1, 0.0)).astype(float)
+    table = compared(records)
+    crude, adjusted = (pick(table, "B", adjustment=name) for name in ("crude", "adjusted"))
+    assert not crude["flag"].startswith("disproportionate")
+    assert (adjusted["flag"], adjusted["evidence"]) == ("disproportionate_high", True)
+    assert adjusted["p_adjusted"] < 0.05
 
 
 def test_the_standardised_contrast_is_that_of_weighted_cell_values():

@@ -1,6 +1,7 @@
 """rating.json: one shape, described, the same in the schema, the models and the file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -164,3 +165,52 @@ def test_hostile_labels_are_shown_and_cut():
     rating = rated(name="\u202eevil\x00" + "x" * 40_000)
     assert rating.about.name.startswith("[U+202E]evil[U+0000]x")
     assert rating.about.name.endswith("… [cut]") and len(rating.about.name) < 230
+
+
+# ---------------------------------------------------------------- the equity analysis
+
+
+def test_measures_findings_comparisons_representation_and_runs_are_told():
+    rating = rated()
+    assert [(each.measure, each.value) for each in rating.measures] == [
+        ("did_not_attend", 0.16),
+        ("wait", 23.5),
+    ]
+    first, few = rating.findings
+    assert (first.category, first.people, first.ratio, first.look) == (
+        "Bangladeshi",
+        610,
+        1.88,
+        "Ask how reminders reach them.",
+    )
+    assert few.hidden and (few.people, few.value, few.ratio, few.finding, few.flag) == (
+        None,
+        None,
+        None,
+        "",
+        "",
+    )
+    (flagged,) = rating.comparisons
+    assert (flagged.category, flagged.numerator, flagged.denominator) == ("Bangladeshi", 335, 1520)
+    assert {each.area for each in rating.representation} == {"Newham", "England"}
+    assert [(each.date.isoformat(), each.people) for each in rating.runs] == [("2025-04-02", 1905)]
+
+
+def test_an_audit_alone_has_no_measures():
+    rating = rated(equity=False)
+    assert (rating.measures, rating.findings, rating.comparisons, rating.representation) == ((), (), (), ())
+
+
+def test_a_rating_of_before_the_equity_analysis_can_still_be_read():
+    content = rated().model_dump(mode="json")
+    for name in ("measures", "findings", "comparisons", "representation", "runs"):
+        del content[name]
+    del content["data_domain"]["core_criteria"]["met_shown"]
+    assert Rating.model_validate(content).measures == ()
+
+
+def test_a_limit_without_end_is_null():
+    result = sample_result()
+    comparisons = result.tables["comparisons"].assign(ratio_upper=float("inf"))
+    rating = make_rating(release(replace(result, tables={**result.tables, "comparisons": comparisons})))
+    assert rating.comparisons[0].ratio_upper is None and rating.comparisons[0].ratio is not None

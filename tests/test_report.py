@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equitydata import page, writing
+from equitydata import page, page_equity, writing
 from equitydata.completeness import MEASURES, UNITS
 from equitydata.errors import ConfigError, DisclosureError, OutputError
 from equitydata.model import STATUSES
@@ -399,6 +399,131 @@ def test_the_page_of_ten_thousand_sites_is_no_larger_than_it_need_be():
     assert (
         written["tables/breakdown.csv"].count(b"\n") == 40_013
     )  # header, 4 characteristics, 3 groups of sex each
+
+
+# ---------------------------------------------------------------- outcomes, comparisons, representation
+
+
+def section(kind: str, name: str) -> str:
+    return text(next(e for e in tree(kind).iter("section") if e.get("id") == name))
+
+
+def test_findings_stand_near_the_top_with_size_robustness_and_a_next_look():
+    words = section("sample", "findings")
+    assert "Bangladeshi people did not attend more often than everyone else." in words
+    assert (
+        "22.0% against 11.7%; difference +10.3 points (+8.0 to +13.0); ratio 1.88 (1.63 to 2.18); 610 people"
+        in words
+    )
+    assert "Heard from them: Text messages in English only. Next look: Ask how reminders reach them." in words
+    assert (
+        "1 more is hidden by the small-number rule." in words and "not proof of unfairness or cause" in words
+    )
+
+
+def test_outcomes_show_people_of_unknown_group_hidden_ones_and_what_is_not_collected():
+    rows = {row[0]: row[1:] for row in table_rows("sample", "outcomes-1-1")}
+    assert rows["Bangladeshi"][:3] == ["610", "335 of 1,520", "22.0% 20.0% to 24.2%"]
+    assert rows["Missing"][:2] == ["135", "80 of 285"]
+    assert rows["Chinese"] == ["[c]"] * 5
+    assert rows["Roma (not collected by this code list)"][:2] == ["[x]", "[x]"]
+    measures = {row[0]: row[1:] for row in table_rows("sample", "measures-table")}
+    assert measures["Days waited"] == ["1,950", "4,100", "contacts", "23.5 21.2 to 25.7"]
+
+
+def test_flagged_groups_stand_with_crude_and_standardised_ratio_and_robustness():
+    (row,) = table_rows("sample", "flagged-table")
+    assert row[2:4] == ["Bangladeshi", "Disproportionately high, to the group’s disadvantage"]
+    assert row[4:8] == ["22.0%", "11.7%", "+10.3 points +7.3 to +13.3", "1.88 1.69 to 2.07"]
+    assert row[8].startswith("1.88 (1.69 to 2.07)") and row[9:] == ["–", "turns at a bound"]
+
+
+def test_each_state_of_the_flag_is_told_in_words_and_counted():
+    words = section("sample", "comparisons")
+    assert all(each in words for each in page_equity.FLAG_WORDS.values())
+    (tally,) = table_rows("sample", "tally-table")
+    assert tally == ["Did not attend", "1", "0", "0", "0", "3", "0", "1"]
+    rows = {row[0]: row[1] for row in table_rows("sample", "comparisons-1-1")}
+    assert (
+        rows["Chinese"] == "[c]"
+        and rows["Black African"] == "[c]"
+        and rows["Indian"] == "No evidence of a difference"
+    )
+
+
+def test_a_summary_that_names_a_hidden_group_is_not_on_the_page():
+    rows = {row[2]: row[4:] for row in table_rows("sample", "inequality-table")}
+    assert rows["Largest difference"][0] == "[x]" and rows["Largest difference"][2].startswith("Withheld")
+    assert rows["Between-group variance"][0] == "0.123 0.1 to 0.15"
+
+
+def test_users_are_held_against_residents_of_the_nearest_area():
+    rows = {row[0]: row[1:] for row in table_rows("sample", "represented-1")}
+    assert rows["Bangladeshi"][:4] == ["No evidence of a difference", "610", "33.8% 31.6% to 36.0%", "23.5%"]
+    assert rows["Chinese"][1] == "15", "fourteen people are not few, and are rounded"
+    words = section("sample", "representation")
+    assert "residents of Newham (Ethnic group, 2021-03-21)" in words
+    assert "few people live outside the area." in words and "3 people" not in words
+    assert "No group has more users than residents" not in words, "checks that passed are in the file"
+
+
+def test_places_trends_listening_and_runs_are_shown():
+    assert table_rows("sample", "places-table")[0][1:3] == ["Stratford", "280 of 2,000"]
+    assert [row[1] for row in table_rows("sample", "trends-table")] == ["2025 Q2", "2025 Q3"]
+    ways = {row[0]: row[5] for row in table_rows("sample", "listening-table")}
+    assert ways == {"Yearly survey": "210", "Visit to a centre": "[c]"}
+    assert table_rows("sample", "runs-table")[0][:3] == ["2025-04-02", "Working towards Fundamental", "1,905"]
+
+
+def test_an_audit_alone_says_that_no_outcome_was_stratified():
+    assert "No outcome was stratified" in section("audit alone", "outcomes")
+    assert "Users were not compared with residents" in section("audit alone", "representation")
+    assert not [
+        e for e in tree("audit alone").iter("section") if e.get("id") in ("findings", "places", "trends")
+    ]
+
+
+@EVERY_RESULT
+def test_every_entry_of_the_contents_is_a_part_in_their_order(kind):
+    (contents,) = tree(kind).iter("nav")
+    named = [e.get("href")[1:] for e in contents.iter("a")]
+    assert named == [e.get("id") for e in tree(kind).find("body").find("main").iter("section")]
+
+
+@pytest.mark.parametrize(
+    ("value", "statistic", "written"),
+    [
+        (0.12345, "share", "12.3%"),
+        (0.0123, "population_rate", "12.3 per 1,000"),
+        (0.0012345, "rate", "0.00123"),
+        (23.456, "mean", "23.5"),
+        (12345.6, "quantile", "12,300"),
+        ("[c]", "share", "[c]"),
+        (float("inf"), "mean", "no limit"),
+    ],
+)
+def test_a_value_is_written_as_its_kind_is_read(value, statistic, written):
+    assert page_equity.figure(value, statistic) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "statistic", "written"),
+    [
+        (0.0512, "share", "+5.1 points"),
+        (-0.0512, "share", "-5.1 points"),
+        (2.5, "mean", "+2.5"),
+        ("[x]", "mean", "[x]"),
+    ],
+)
+def test_a_difference_keeps_its_sign(value, statistic, written):
+    assert page_equity.gap(value, statistic) == written
+
+
+def test_a_group_is_called_similar_only_where_the_interval_says_so():
+    assert page_equity.flag_words("no_evidence", similar=True) == "Similar"
+    assert page_equity.flag_words("no_evidence", similar=False) == "No evidence of a difference"
+    assert page_equity.flag_words("insufficient_data", harm="harm") == "Not enough data"
+    assert page_equity.flag_words("") == "–" and page_equity.flag_words("[c]") == "[c]"
 
 
 # ---------------------------------------------------------------- the form of numbers

@@ -70,7 +70,8 @@ def comparison_table(
 
     strata : as stratified. measures : by name. analysis : reference groups, and what a family of p-values is.
     residents : characteristic, level, category, residents, for rates against residents.
-    - rest: crude, standardised and adjusted, each in a row; the crude one is tested, judged and flagged.
+    - rest: crude, standardised and adjusted, each in a row; the crude and the adjusted one are judged and flagged, each
+      in a family of its own.
     - overall: derived from the comparison with the rest, as it holds the group itself; not tested.
     - reference, largest: two groups, with a raw p that is in no family. A note where they are small.
     - benchmark: two samples where the wider area gives counts (share, rate); else, like a target, a fixed figure.
@@ -172,7 +173,23 @@ def _with_rest(
     yield _rows(flagged, "rest")
     for name, answer in (("standardised", standardised), ("adjusted", adjusted)):
         held = crude.assign(**{str(column): answer[column] for column in answer})
+        if name == "adjusted":
+            held = _judged_when_held_equal(held, measures, analysis, rulebook)
         yield _rows(held.assign(disagrees=apart, comparator_category=REST), "rest", name)
+
+
+def _judged_when_held_equal(
+    held: pd.DataFrame, measures: Mapping[str, Measure], analysis: AnalysisSettings, rulebook: Rulebook
+) -> pd.DataFrame:
+    """The adjusted rows with a flag of their own: age can hide a difference, as it can make one.
+
+    A family of their own, so that what is said of the crude comparisons does not depend on them.
+    """
+    has = held["p"].notna() & held["ratio"].notna()
+    verdict = judged(held.assign(p=held["p"].where(has)), measures, analysis, rulebook)
+    blank = {"flag": "", "harm": "", "p_adjusted": np.nan, "evidence": False, "size": False, "similar": False}
+    kept = {name: verdict[name].where(has, value) for name, value in blank.items()}
+    return held.assign(**kept, information=verdict["information"])
 
 
 def _with_overall(crude: pd.DataFrame, confidence: float) -> pd.DataFrame:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
+
+import pandas as pd
 
 from equitydata.adjusting import held_equal
 from equitydata.finding_words import (
@@ -81,9 +84,66 @@ def outcome_findings(tables: Tables, measures: Mapping[str, Measure], rulebook: 
                 "look": _look(kind, measure.kind if measure else "outcome"),
             }
         )
+    return [*found, *_hidden_by_age(every, seen, measures, robustness)]
+
+
+def _hidden_by_age(
+    every: pd.DataFrame,
+    seen: Mapping[Place, Seen],
+    measures: Mapping[str, Measure],
+    robustness: Mapping[Place, str],
+) -> list[Row]:
+    """Groups flagged to their harm only when age and sex are held equal: the plain comparison hides it.
+
+    Not of crossings, and not where a wider or narrower group shows it already, plainly or held equal too.
+    """
+    adjusted = every[(every["adjustment"] == "adjusted") & (every["harm"] == HARM)]
+    adjusted = adjusted[~adjusted["characteristic"].str.contains(CROSS, regex=False)]
+    flagged = by_family(each for each in seen.values() if each.flag in DIRECTIONS)
+    found = []
+    for row in rows_of(adjusted.sort_values("people", ascending=False, kind="stable")):
+        place = place_of(row, "measure")
+        direction = side_of_one(number(row["ratio"]))
+        family = flagged.setdefault(place[:2], [])
+        here = replace(seen[place], flag=text(row["flag"]), harm=HARM)
+        if seen[place].flag in DIRECTIONS or any(_says_no_more(here, other) for other in family):
+            continue
+        family.append(here)
+        measure = measures.get(place[0])
+        age, sex = held_equal(row["characteristic"])
+        held = HELD[age, sex]
+        found.append(
+            {
+                **stratum_of(row),
+                "about": "outcome",
+                "class": "outcome_hidden",
+                "measure": place[0],
+                "measure_label": text(row["measure_label"]),
+                "comparator": words("rest", label=lower_first(text(row["label"]))),
+                "flag": text(row["flag"]),
+                "harm": HARM,
+                **{name: number(row[name]) for name in NUMBERS},
+                "statistic": f"adjusted {row['statistic']}",
+                "robustness": robustness.get(place, ""),
+                "adjustment": words("adjustment", "hidden", held=held),
+                "left": ("now_clear",),
+                "finding": joined(
+                    [
+                        f"{title_words(row, direction, measure)}, once {held} {'are' if age and sex else 'is'} held equal.",
+                        words("hidden"),
+                        words_if_any("harm", HARM),
+                        words_if_any("robustness", robustness.get(place, "")),
+                        _counted_words(measure),
+                        words("prompt"),
+                    ]
+                ),
+                "look": _look("outcome", measure.kind if measure else "outcome"),
+            }
+        )
     return found
 
 
+HELD = {(True, True): "age and sex", (True, False): "age", (False, True): "sex", (False, False): ""}
 LIMITED = ("difference", "difference_lower", "difference_upper", "ratio", "ratio_lower", "ratio_upper")
 NUMBERS = (
     "people",
@@ -206,7 +266,7 @@ def title_words(row: Mapping[str, Any], direction: int, measure: Measure | None)
     quantile = (
         "median" if measure is None or measure.quantile in (None, 0.5) else f"{measure.quantile:g} quantile"
     )
-    how = finding_rules()["words"]["statistic"].get(text(row["statistic"]), {})
+    how = finding_rules()["words"]["statistic"].get(text(row["statistic"]).removeprefix("adjusted "), {})
     phrase = how.get("high" if direction > 0 else "low", "")
     phrase = phrase.format(comparator=words("everyone_else"), quantile=quantile)
     return f"{who(row)}: {text(row['measure_label'])} {phrase}".rstrip()
@@ -245,7 +305,7 @@ def adjustment_of(crude: Row, others: Iterable[Row], *, way: str = "") -> Row:
     their column `adjustment` does not say it. A characteristic is not held equal for itself.
     """
     age, sex = held_equal(crude["characteristic"])
-    held = {(True, True): "age and sex", (True, False): "age", (False, True): "sex"}.get((age, sex), "")
+    held = HELD[age, sex]
     said, keys = [], []
     for row in sorted(others, key=lambda row: text(row["adjustment"]), reverse=True):
         key = _left(crude, row)
