@@ -291,7 +291,9 @@ def test_every_check_of_the_rules_serves_criteria_of_both_matrices():
 
 # ---------------------------------------------------------------- identifiers
 
-GOOD_NUMBER = nhs_number.generate(quantity=1, for_region=nhs_number.REGION_SYNTHETIC)[0]
+# Of the range that is kept for tests.
+GOOD_NUMBER = "9990000018"
+assert nhs_number.is_valid(GOOD_NUMBER)
 WRONG_NUMBER = GOOD_NUMBER[:-1] + str((int(GOOD_NUMBER[-1]) + 1) % 10)
 
 

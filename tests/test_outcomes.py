@@ -11,7 +11,7 @@ import equitydata as eq
 from equitydata.errors import ConfigError, InputError
 from equitydata.records import measuring
 from equitydata.records.coded import code_records
-from equitydata.records.engine import open_engine
+from equitydata.records.engine import Engine, open_engine
 from equitydata.records.extract import open_extract
 from equitydata.records.outcomes import SUMS, cell_ends, count_outcomes, count_place_outcomes
 from equitydata.records.persons import resolve_people
@@ -501,3 +501,30 @@ def test_a_measure_that_is_no_statistic_is_refused_when_the_file_is_read(change)
     with pytest.raises(ConfigError) as caught:
         service({"missed": {**MEASURES["missed"], **change}})
     assert "measures.missed" in str(caught.value)
+
+
+# ---------------------------------------------------------------- cost
+
+
+def asked_of_the_engine(measures, monkeypatch):
+    """What is asked of the engine in one run: how often a table is worked out and held, and how often fetched."""
+    calls = {"stage": 0, "to_frame": 0}
+    for name in calls:
+        plain = getattr(Engine, name)
+
+        def counting(self, *given, _plain=plain, _name=name):
+            calls[_name] += 1
+            return _plain(self, *given)
+
+        monkeypatch.setattr(Engine, name, counting)
+    counted(generated(9, rows=200), service(measures))
+    monkeypatch.undo()
+    return calls
+
+
+def test_twice_the_measures_ask_the_engine_no_more_often(monkeypatch):
+    four = {name: MEASURES[name] for name in ("missed", "controlled", "wait", "in_time")}
+    eight = four | {f"{name}_again": measure for name, measure in four.items()}
+    once, twice = (asked_of_the_engine(measures, monkeypatch) for measures in (four, eight))
+    assert once == twice
+    assert min(once.values()) > 0

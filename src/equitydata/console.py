@@ -139,7 +139,9 @@ def print_findings(released: EquityResult, *, most: int) -> None:
     if shown.empty:
         print("  None that may be shown.")
     for row in shown.head(most).to_dict("records"):
-        _fill(f"{row['order']}. {row['finding']}", first=2, rest=5)
+        # The first sentence says what was found; the report tells the others.
+        title = str(row["finding"]).partition(". ")[0].rstrip(".")
+        _fill(f"{row['order']}. {title}.", first=2, rest=5)
         sizes = equity_sizes(row)
         if sizes:
             _fill(f"{sizes}.", first=5, rest=5)
