@@ -211,7 +211,8 @@ def shared_runs() -> Iterator[None]:
         source = service.folder / str(service.extract.path) if extract is None else extract
         if not isinstance(source, str | Path) or not Path(source).is_file():
             return real(service, extract, **options)
-        key = (service.model_dump_json(), _content(service, source), options.get("as_of"))
+        asked = options.get("as_of"), options.get("outcomes", True)
+        key = (service.model_dump_json(), _content(service, source), *asked)
         if key not in kept:
             kept[key] = real(service, extract, **options)
         return kept[key]

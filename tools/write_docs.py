@@ -54,9 +54,15 @@ SERVICE_TABLES: Mapping[str, str] = {
     "CharacteristicSettings": "[characteristics.NAME]",
     "SourceSettings": "source",
     "Measure": "[measures.NAME]",
+    "Benchmark": "benchmark",
+    "AnalysisSettings": "[analysis]",
+    "ReferenceSettings": "[reference]",
+    "ListeningSettings": "[listening]",
+    "HistorySettings": "[history]",
     "Attestation": "[attestations.ID]",
     "Sharing": "[sharing]",
     "Condition": "A condition",
+    "DaysApart": "days",
 }
 # Check of a criterion -> when it is met; a figure has the words below.
 CHECKS: Mapping[str, str] = {
@@ -152,7 +158,7 @@ def _kind(entry: Mapping[str, Any]) -> str:
         return "date"
     if entry["type"] == "array":
         if "prefixItems" in entry:
-            return "two whole numbers"
+            return "two whole numbers" if entry["prefixItems"][0]["type"] == "integer" else "two numbers"
         return f"list of {_kind(entry['items'])}"
     if entry["type"] == "object":
         return "table: text = text"
