@@ -196,6 +196,7 @@ def _column_holds(kind: str, lists: Sequence[str]) -> str:
         "area": "LSOA code of 2011 or 2021; deprivation follows from it",
         "postcode": "postcode; only whether there is one counts",
         "decile": "decile of deprivation, 1 (most deprived) to 10",
+        "own": "the extract's own words; those of few people are one group",
     }
     return plain.get(kind) or "codes or words of " + ", ".join(f"`{name}`" for name in lists)
 
