@@ -1,4 +1,4 @@
-"""What measures add up to in every group, a second time, in plain Python: loops over records, nothing of the package."""
+"""What measures add up to in every group, a second time, in plain Python: loops, nothing of the package."""
 
 from collections import defaultdict
 from datetime import date

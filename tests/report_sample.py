@@ -6,8 +6,8 @@ from datetime import date
 import pandas as pd
 
 from equitydata import reference
-from equitydata.criteria import Measured
-from equitydata.maturity import rate_maturity
+from equitydata.maturity.criteria import Measured
+from equitydata.maturity.tiers import rate_maturity
 from equitydata.model import Intake, Rejection, SourceFile
 from equitydata.result import AboutService, EquityResult
 from equitydata.service import make_service

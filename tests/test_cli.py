@@ -28,7 +28,7 @@ import equitydata as eq
 from equitydata import analysis, console
 from equitydata.cli import main
 from equitydata.drafting import draft_service
-from equitydata.release import release
+from equitydata.release.released import release
 from equitydata.service import Measure
 
 ROOT = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ from equitydata import reference
 from equitydata.combining import combine, every_outcome, read_services, share_outcome
 from equitydata.errors import ConfigError
 from equitydata.rating import make_rating
-from equitydata.release import release
+from equitydata.release.released import release
 from equitydata.result import EquityResult
 from equitydata.rulebook import criterion_checks, load_rulebook
 from equitydata.service import make_service

@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.discrete.discrete_model import Logit
 from statsmodels.stats import multitest, proportion, rates
 
-from equitydata.comparison import COMPARATORS, comparison_table
+from equitydata.comparison.table import COMPARATORS, comparison_table
 from equitydata.errors import ConfigError
 from equitydata.rulebook import load_rulebook
 from equitydata.service import AnalysisSettings

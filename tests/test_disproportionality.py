@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.oneway import anova_oneway
 
-from equitydata import disproportionality
-from equitydata.contrast import against_rest, contrast, known_groups
-from equitydata.disproportionality import judged, thresholds
+from equitydata.comparison import disproportionality
+from equitydata.comparison.contrast import against_rest, contrast, known_groups
+from equitydata.comparison.disproportionality import judged, thresholds
 from equitydata.errors import ConfigError
 from equitydata.rulebook import load_rulebook
 from equitydata.service import AnalysisSettings, Measure

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from equitydata.effective import LEAST_PEOPLE, effective
 from equitydata.errors import EquityDataError
+from equitydata.rates.effective import LEAST_PEOPLE, effective
 from equitydata.service import Measure
 from plain_sums import SUMS, person_sums, strata_of
 

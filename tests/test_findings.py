@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equitydata.finding_words import finding_rules, lower_first, named, who
-from equitydata.findings import finding_scores, findings_table
-from equitydata.nesting import _holders, levels_of, wider
+from equitydata.findings.nesting import _holders, levels_of, wider
+from equitydata.findings.ranking import finding_scores, findings_table
+from equitydata.findings.words import finding_rules, lower_first, named, who
 from equitydata.tables import FINDINGS_TABLE, SPECS, empty
 from findings_helper import MEASURES, RULES, comparisons, filled
 from tables_helper import table

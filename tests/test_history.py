@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 import equitydata as eq
-from equitydata import history, reference
+from equitydata import reference
 from equitydata.errors import ConfigError, InputError, OutputError
-from equitydata.history import (
+from equitydata.history import log as history
+from equitydata.history.log import (
     LOG_NAME,
     Run,
     append_run,
@@ -28,7 +29,7 @@ from equitydata.history import (
     with_run,
 )
 from equitydata.identifier_patterns import WITHHELD
-from equitydata.report import log_run
+from equitydata.report.folder import log_run
 from equitydata.rulebook import load_rulebook
 from equitydata.shown import MET, NOT_ASSESSED, NOT_MET
 from equitydata.tables import PROGRESS_TABLE, RUNS_TABLE, empty

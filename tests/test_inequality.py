@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 
 from equitydata.inequality import MOST_GROUPS, SUMMARIES, inequality_table
-from equitydata.rates import outcome_table
+from equitydata.rates.outcomes import outcome_table
 from equitydata.rulebook import load_rulebook
 from equitydata.service import Measure
 from equitydata.tables.equity import INEQUALITY_TABLE

@@ -11,7 +11,8 @@ import equitydata as eq
 from equitydata import reference
 from equitydata.errors import ConfigError
 from equitydata.identifier_patterns import WITHHELD, identifiers_in
-from equitydata.listening import (
+from equitydata.listening.register import canonical, listening_rules, methods
+from equitydata.listening.tables import (
     NO_REGISTER,
     Register,
     listening_gaps_table,
@@ -23,7 +24,6 @@ from equitydata.listening import (
     themes_for,
     themes_table,
 )
-from equitydata.register import canonical, listening_rules, methods
 from equitydata.rulebook import load_rulebook
 from equitydata.shown import MET, NOT_ASSESSED, NOT_MET, Shown
 from equitydata.tables import LISTENING_GAPS_TABLE, LISTENING_TABLE, SPECS, THEMES_TABLE, empty

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata import reference
-from equitydata.analysed import summarise_analysis
-from equitydata.criteria import Measured, decisive_share
 from equitydata.errors import ConfigError
-from equitydata.maturity import DATA_AREAS, area_tier, measured_tier, overall_tier, rate_maturity
+from equitydata.maturity.analysed import summarise_analysis
+from equitydata.maturity.criteria import Measured, decisive_share
+from equitydata.maturity.next_steps import shortfall, worst_places
+from equitydata.maturity.tiers import DATA_AREAS, area_tier, measured_tier, overall_tier, rate_maturity
 from equitydata.model import TIERS
-from equitydata.next_steps import shortfall, worst_places
 from equitydata.rulebook import characteristics, criterion_checks, load_rulebook
 from equitydata.service import Attestation, make_service
 from equitydata.shown import Shown

@@ -5,8 +5,8 @@ import pytest
 
 import equitydata as eq
 from equitydata import reference
-from equitydata.own_reference import add_table
-from equitydata.populations import OLDEST, own_tables, places, population
+from equitydata.representation.own_tables import add_table
+from equitydata.representation.populations import OLDEST, own_tables, places, population
 
 NEWHAM, HACKNEY = "E09000025", "E09000012"
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import equitydata as eq
-from equitydata.own_reference import add_table
+from equitydata.representation.own_tables import add_table
 from test_sample_data import SAMPLE
 
 LETTERS_OF_CENSUS = {

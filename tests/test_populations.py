@@ -10,7 +10,7 @@ import pytest
 
 import equitydata as eq
 from equitydata import codelists, reference
-from equitydata.populations import (
+from equitydata.representation.populations import (
     OLDEST,
     NoPopulation,
     OwnTable,

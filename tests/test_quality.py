@@ -20,7 +20,7 @@ from equitydata.quality import (
     single_value_flags,
     stale_flag,
 )
-from equitydata.residents import ENGLISH_CELL, english_share, residents_by_ethnicity
+from equitydata.representation.residents import ENGLISH_CELL, english_share, residents_by_ethnicity
 from equitydata.rulebook import load_rulebook
 from equitydata.tables import SPECS
 from tables_helper import table

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from equitydata.effective import USERS
-from equitydata.rates import outcome_table, with_residents
+from equitydata.rates.effective import USERS
+from equitydata.rates.outcomes import outcome_table, with_residents
 from equitydata.rulebook import load_rulebook
 from equitydata.service import Measure
 from equitydata.tables.equity import OUTCOMES_TABLE
@@ -170,7 +170,7 @@ def test_one_person_has_a_mean_without_limits() -> None:
 
 @pytest.mark.parametrize("at_once", [1, 4_000_000])
 def test_quantiles_are_those_of_the_people_of_each_stratum(monkeypatch, at_once: int) -> None:
-    monkeypatch.setattr("equitydata.rates.NUMBERS_AT_ONCE", at_once)
+    monkeypatch.setattr("equitydata.rates.outcomes.NUMBERS_AT_ONCE", at_once)
     chance = np.random.default_rng(1)
     people = pd.DataFrame({"category": chance.choice(list("ABC"), 300), "value": chance.integers(0, 90, 300)})
     people.loc[people.index[:5], "category"] = "D"

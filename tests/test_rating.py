@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 import equitydata.rating as rating_module
 from equitydata.rating import Rating, make_rating, rating_schema
-from equitydata.release import release
-from equitydata.report import write_report
+from equitydata.release.released import release
+from equitydata.report.folder import write_report
 from report_sample import sample_result, without_extract
 
 SCHEMA = Path(rating_module.__file__).parent / "templates" / "rating.schema.json"

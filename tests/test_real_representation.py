@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import equitydata as eq
-from equitydata.representation import representation_table
+from equitydata.representation.table import representation_table
 from equitydata.rulebook import load_rulebook
 from equitydata.strata import Strata
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equitydata.errors import ConfigError
-from equitydata.linked import linked_rows
-from equitydata.release import (
+from equitydata.release.linked import linked_rows
+from equitydata.release.released import (
     ADDS_UP,
     FEW,
     release,
@@ -21,10 +21,10 @@ from equitydata.release import (
     significant,
     small_rows,
 )
+from equitydata.report.writing import share_columns
 from equitydata.result import HIDDEN, MATURITY_TABLES
 from equitydata.rulebook import DisclosureRule, disclosure_rule, disclosure_rules
 from equitydata.tables import SPECS, with_shares
-from equitydata.writing import share_columns
 from tables_helper import analysed, table
 
 NHS = disclosure_rule("nhs")

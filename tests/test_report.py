@@ -21,12 +21,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equitydata import page, page_equity, writing
 from equitydata.completeness import MEASURES, UNITS
 from equitydata.errors import ConfigError, DisclosureError, OutputError
 from equitydata.model import STATUSES
-from equitydata.release import release
-from equitydata.report import report_files, write_report
+from equitydata.release.released import release
+from equitydata.report import page, page_equity, writing
+from equitydata.report.folder import report_files, write_report
 from equitydata.result import EquityResult
 from equitydata.tables import SPECS
 from report_sample import sample_result, without_extract
@@ -818,8 +818,8 @@ def test_the_same_result_gives_the_same_bytes(monkeypatch):
 
 def test_hash_seed_time_zone_and_locale_change_no_byte(monkeypatch):
     program = (
-        "import hashlib; from report_sample import sample_result; from equitydata.release import release;"
-        "from equitydata.report import report_files;"
+        "import hashlib; from report_sample import sample_result; from equitydata.release.released import release;"
+        "from equitydata.report.folder import report_files;"
         "print({n: hashlib.sha256(c).hexdigest() for n, c in report_files(release(sample_result())).items()})"
     )
     seen = set()

@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 import equitydata as eq
 from equitydata import codelists, reference
 from equitydata.records.outcomes import cell_ends
-from equitydata.representation import (
+from equitydata.representation.table import (
     representation_table,
     representation_unknowns,
     residents_table,
@@ -401,7 +401,7 @@ def test_a_ratio_is_standardised_by_the_ages_of_the_residents():
 
 def test_when_use_depends_on_age_alone_the_standardised_ratio_is_one():
     """Users drawn at rates by age from the fitted residents: crude ratios differ, standardised ones do not."""
-    from equitydata.populations import places, population
+    from equitydata.representation.populations import places, population
 
     place = places(service())[0]
     living = population("ethnicity", "groups", place, categories=dict.fromkeys(GROUPS, True)).by_age_sex
@@ -416,7 +416,7 @@ def test_when_use_depends_on_age_alone_the_standardised_ratio_is_one():
 
 
 def test_a_ratio_that_age_explains_says_so():
-    from equitydata.populations import places, population
+    from equitydata.representation.populations import places, population
 
     living = population(
         "ethnicity", "groups", places(service())[0], categories=dict.fromkeys(GROUPS, True)

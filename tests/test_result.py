@@ -10,7 +10,7 @@ import pytest
 
 import equitydata as eq
 from equitydata.model import Intake, Rejection, SourceFile
-from equitydata.release import release
+from equitydata.release.released import release
 from equitydata.result import MATURITY_TABLES, EquityResult, plain
 from equitydata.rulebook import disclosure_rules
 from equitydata.tables import SPECS

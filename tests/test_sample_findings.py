@@ -8,10 +8,10 @@ from functools import cache
 import pytest
 
 import equitydata as eq
-from equitydata.nesting import wider
+from equitydata.findings.nesting import wider
 from equitydata.profiles import make_community_profile, make_profile
 from equitydata.reference import sample_folder
-from equitydata.release import release
+from equitydata.release.released import release
 from equitydata.rulebook import disclosure_rule
 
 NOT_TOLD = "the sample is not in this copy"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equitydata.comparison import comparison_table
+from equitydata.comparison.table import comparison_table
 from equitydata.rulebook import load_rulebook
 from equitydata.service import AnalysisSettings
 from equitydata.strata import Strata

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from equitydata.effective import effective
+from equitydata.rates.effective import effective
+from equitydata.rates.standardised import standardise
 from equitydata.service import Measure
-from equitydata.standardised import standardise
 from equitydata.stats.one_group import directly_standardised_rate
 from plain_sums import cells_of, cells_of_whole, strata_of, whole_of
 

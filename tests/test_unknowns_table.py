@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 from statsmodels.stats import proportion
 
+from equitydata.comparison.unknowns import known_or_not_table, unknowns_table
 from equitydata.rulebook import load_rulebook
 from equitydata.tables import KNOWN_OR_NOT_TABLE, UNKNOWNS_TABLE
-from equitydata.unknowns import known_or_not_table, unknowns_table
 from plain_strata import measure, strata_from
 
 RULES = load_rulebook()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from equitydata.analysis import analyse, rate
     from equitydata.errors import ConfigError, DisclosureError, EquityDataError, InputError, OutputError
-    from equitydata.report import write_report
+    from equitydata.report.folder import write_report
     from equitydata.result import EquityResult
     from equitydata.service import Service, load_service, make_service
 

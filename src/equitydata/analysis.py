@@ -16,15 +16,15 @@ from typing import Any
 import pandas as pd
 
 from equitydata import reference
-from equitydata.analysed import summarise_analysis
 from equitydata.audit import audit_tables, residual_share
 from equitydata.counts import count_all, smallest_group
-from equitydata.criteria import Measured
 from equitydata.equity import equity_tables
 from equitydata.errors import ConfigError
-from equitydata.history import run_evidence, run_of, with_run
-from equitydata.listening import register_evidence, service_register
-from equitydata.maturity import rate_maturity
+from equitydata.history.log import run_evidence, run_of, with_run
+from equitydata.listening.tables import register_evidence, service_register
+from equitydata.maturity.analysed import summarise_analysis
+from equitydata.maturity.criteria import Measured
+from equitydata.maturity.tiers import rate_maturity
 from equitydata.model import AboutService, Intake
 from equitydata.records.coded import CodedRecords, code_records
 from equitydata.records.columns import mapped_columns

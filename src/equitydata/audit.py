@@ -11,7 +11,7 @@ from equitydata.counts import Counts
 from equitydata.figures import figures_table
 from equitydata.records.coded import CodedRecords
 from equitydata.records.persons import category_groups
-from equitydata.residents import english_share, residents_by_ethnicity
+from equitydata.representation.residents import english_share, residents_by_ethnicity
 from equitydata.rulebook import Rulebook
 from equitydata.tables import SPECS, empty, shape
 

@@ -207,7 +207,7 @@ def check(
 ) -> None:
     """Read the extract and say how each column was understood; nothing is rated or written."""
     from equitydata import console
-    from equitydata.release import release
+    from equitydata.release.released import release
 
     service, data = _load_any(service_file, extract)
     # Measures are counted too, so that a column that does not hold is found here and not in the long run.
@@ -294,7 +294,7 @@ def rate(
     """The tier of each area and what would lift the data domain; from attestations alone without an extract."""
     from equitydata import console
     from equitydata.analysis import rate as rate_alone
-    from equitydata.release import release
+    from equitydata.release.released import release
 
     _check_choices(None, fail_under)
     service, data = _load_any(service_file, extract)
@@ -332,7 +332,7 @@ def profile(
 ) -> None:
     """One population across every table; of the whole service where no group is named."""
     from equitydata.profiles import make_community_profile, make_profile
-    from equitydata.release import release
+    from equitydata.release.released import release
 
     _check_choices(disclosure, None)
     groups = _groups(group or [])
@@ -394,7 +394,7 @@ def combine(
     from equitydata.analysis import run_date
     from equitydata.combining import combine as roll_up
     from equitydata.combining import read_services
-    from equitydata.release import release
+    from equitydata.release.released import release
     from equitydata.rulebook import load_rulebook
 
     _check_choices(None, fail_under)
@@ -430,7 +430,7 @@ def history(
 ) -> None:
     """Progress over runs: the tier, and how many people have ethnicity and language known."""
     from equitydata import console
-    from equitydata.history import damaged_lines, log_of, progress_table, read_runs
+    from equitydata.history.log import damaged_lines, log_of, progress_table, read_runs
 
     if place.suffix.lower() == ".toml":
         service = _load(place)
@@ -552,7 +552,7 @@ def reference_add(
     as_json: Json = False,
 ) -> None:
     """Add a table of residents of your own, to be looked at before those of the package."""
-    from equitydata.own_reference import add_table
+    from equitydata.representation.own_tables import add_table
 
     if not file.is_file():
         raise ConfigError("There is no such file.", where=str(file), mend="Give the CSV that was downloaded.")
@@ -657,7 +657,7 @@ def _run(
 
 def _log(result: EquityResult, service: Service, *, audience: str, as_json: bool) -> None:
     """Add the run to the log beside the service file, and say so."""
-    from equitydata.report import log_run
+    from equitydata.report.folder import log_run
 
     path = log_run(result, service, date=result.about.as_of, report=True, audience=audience)
     if not as_json:
@@ -699,7 +699,7 @@ def _check_folder(out: Path, *, force: bool) -> None:
 
 
 def _write(result: EquityResult, out: Path, disclosure: str | None, *, force: bool) -> Path:
-    from equitydata.report import write_report
+    from equitydata.report.folder import write_report
 
     _progress("Writing the report")
     return write_report(result, out, disclosure=disclosure, force=force).page
@@ -728,7 +728,7 @@ def _show(
     result: EquityResult, disclosure: str | None, *, as_json: bool, page: Path | None, full: bool = True
 ) -> None:
     from equitydata import console
-    from equitydata.release import release
+    from equitydata.release.released import release
 
     released = release(result, disclosure)
     if as_json:

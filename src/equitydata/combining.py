@@ -20,7 +20,9 @@ import pandas as pd
 import pydantic
 
 from equitydata import reference
-from equitydata.criteria import (
+from equitydata.errors import ConfigError
+from equitydata.figures import PLACES
+from equitydata.maturity.criteria import (
     MET,
     NOT_APPLICABLE,
     NOT_ASSESSED,
@@ -32,11 +34,9 @@ from equitydata.criteria import (
     decisive_share,
     passes,
 )
-from equitydata.errors import ConfigError
-from equitydata.figures import PLACES
-from equitydata.maturity import rate_maturity
+from equitydata.maturity.next_steps import shortfall
+from equitydata.maturity.tiers import rate_maturity
 from equitydata.model import Intake, Rejection
-from equitydata.next_steps import shortfall
 from equitydata.rating import HEADLINES, Rating
 from equitydata.result import HIDDEN, AboutService, EquityResult
 from equitydata.rulebook import CriterionCheck, Rulebook, criterion_checks, disclosure_rule, load_rulebook

@@ -64,7 +64,7 @@ def percent(value: Any, *, hidden: bool = False) -> str:
 
 def print_headline(result: EquityResult, released: EquityResult) -> None:
     """The tier under each reading, and the shares that the 95% rule rests on."""
-    from equitydata.maturity import NOTHING_MEASURED
+    from equitydata.maturity.tiers import NOTHING_MEASURED
 
     maturity = released.maturity
     counted = bool(released.choices["count_declined"].value)
@@ -127,7 +127,7 @@ def _hidden(frame: pd.DataFrame) -> Any:
 
 def print_findings(released: EquityResult, *, most: int) -> None:
     """The most pressing findings with their sizes, and how many groups were compared."""
-    from equitydata.page_equity import FLAGGED, equity_sizes
+    from equitydata.report.page_equity import FLAGGED, equity_sizes
 
     findings, comparisons = (_table(released, name) for name in ("findings", "comparisons"))
     crude = comparisons[(comparisons["comparator"] == "rest") & (comparisons["adjustment"] == "crude")]
@@ -161,7 +161,7 @@ def print_findings(released: EquityResult, *, most: int) -> None:
 
 def print_representation(released: EquityResult, *, most: int) -> None:
     """Groups of users that are flagged against residents."""
-    from equitydata.page_equity import headline_of_representation
+    from equitydata.report.page_equity import headline_of_representation
 
     if _table(released, "representation").empty:
         return
@@ -362,7 +362,7 @@ def _column(name: str, service: Service) -> str:
 
 def _print_unread(unread: pd.DataFrame) -> None:
     from equitydata.records.counting import NOT_LISTED
-    from equitydata.release import FEW
+    from equitydata.release.released import FEW
 
     plain = {
         NOT_LISTED: "values are not shown: they could tell who people are",

@@ -11,20 +11,20 @@ from datetime import date
 
 import pandas as pd
 
-from equitydata.comparison import comparison_table
-from equitydata.disproportionality import tests_table
-from equitydata.findings import findings_table
-from equitydata.history import log_of, read_runs
+from equitydata.comparison.disproportionality import tests_table
+from equitydata.comparison.table import comparison_table
+from equitydata.comparison.unknowns import known_or_not_table, unknowns_table
+from equitydata.findings.ranking import findings_table
+from equitydata.history.log import log_of, read_runs
 from equitydata.inequality import inequality_table
-from equitydata.listening import listening_gaps_table, listening_table, service_register, themes_table
+from equitydata.listening.tables import listening_gaps_table, listening_table, service_register, themes_table
 from equitydata.places import place_table
-from equitydata.rates import outcome_table
-from equitydata.representation import representation_table, representation_unknowns, residents_table
+from equitydata.rates.outcomes import outcome_table
+from equitydata.representation.table import representation_table, representation_unknowns, residents_table
 from equitydata.service import Service
 from equitydata.strata import ALL, Strata
 from equitydata.tables import UNKNOWNS_TABLE, shape
 from equitydata.trends import change_table, trend_table
-from equitydata.unknowns import known_or_not_table, unknowns_table
 
 Progress = Callable[[str], None]
 

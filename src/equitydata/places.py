@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from equitydata.completeness import NOT_RECORDED
-from equitydata.effective import effective
+from equitydata.rates.effective import effective
 from equitydata.rulebook import Rulebook
 from equitydata.service import Measure
 from equitydata.stats.answers import MISSING_COUNT, NOBODY, FloatArray, TextArray, add_note, texts

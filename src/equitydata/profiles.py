@@ -18,8 +18,8 @@ import pandas as pd
 
 from equitydata.completeness import JOINT
 from equitydata.errors import ConfigError, nearest
-from equitydata.finding_words import finding_rules, lower_first, number, rows_of, text
-from equitydata.listening import themes_for
+from equitydata.findings.words import finding_rules, lower_first, number, rows_of, text
+from equitydata.listening.tables import themes_for
 from equitydata.result import HIDDEN, EquityResult, plain
 from equitydata.rulebook import characteristics
 from equitydata.stats.judgement.flags import INSUFFICIENT_DATA, NO_EVIDENCE, UNCERTAIN

@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
-from equitydata.criteria import MET, NOT_APPLICABLE, NOT_ASSESSED, NOT_MET
+from equitydata.maturity.criteria import MET, NOT_APPLICABLE, NOT_ASSESSED, NOT_MET
+from equitydata.report.writing import SENTENCE_LIMIT, guarded_columns, visible
 from equitydata.result import HIDDEN, EquityResult, plain
 from equitydata.rulebook import disclosure_rule
 from equitydata.tables import SPECS
-from equitydata.writing import SENTENCE_LIMIT, guarded_columns, visible
 
 SCHEMA_ID = "equitydata/rating/1.0"
 HEADLINES: tuple[Literal["joint", "ethnicity", "language"], ...] = ("joint", "ethnicity", "language")

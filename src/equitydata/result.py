@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from equitydata.maturity import Maturity
+from equitydata.maturity.tiers import Maturity
 from equitydata.model import AboutService, Intake, Rejection, SourceFile
 from equitydata.rulebook import Choice
 from equitydata.tables import SPECS

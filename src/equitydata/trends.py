@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from equitydata.effective import effective
 from equitydata.errors import EquityDataError
+from equitydata.rates.effective import effective
 from equitydata.rulebook import Rulebook
 from equitydata.service import Measure
 from equitydata.stats.answers import NOBODY, FloatArray, TextArray, add_note, texts

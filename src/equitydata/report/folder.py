@@ -1,0 +1,139 @@
+"""Result -> a folder that can be shared: page, rating, tables, manifest.
+
+The result is released first, so nothing true and small is ever written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from string import Template
+
+from equitydata.errors import DisclosureError
+from equitydata.history.log import append_run, log_of, run_of
+from equitydata.rating import make_rating
+from equitydata.release.released import release
+from equitydata.report.manifest import make_manifest
+from equitydata.report.page import TEMPLATES, render_page
+from equitydata.report.writing import CUT_MARK, MANIFEST, csv_bytes, json_bytes, write_folder
+from equitydata.result import HIDDEN, MATURITY_TABLES, EquityResult
+from equitydata.rulebook import disclosure_rule
+from equitydata.service import Service
+from equitydata.tables import SPECS
+
+PAGE, RATING, TABLES, GUIDE = "index.html", "rating.json", "tables", "tables/README.txt"
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where a report lies."""
+
+    folder: Path
+    page: Path
+    rating: Path
+    manifest: Path
+    tables: Path
+
+
+def write_report(
+    result: EquityResult, folder: str | Path, *, disclosure: str | None = None, force: bool = False
+) -> ReportPaths:
+    """Release a result and write its report folder, whole or not at all.
+
+    disclosure : name of a small-number rule; the service's choice when left out.
+    force : replace an earlier report in the folder.
+    Raises ConfigError for an unknown rule, DisclosureError where the result was already released
+    under another, OutputError where the folder is taken or cannot be written; then nothing has changed.
+    """
+    released = _released(result, disclosure)
+    target = write_folder(
+        report_files(released),
+        folder,
+        force=force,
+        private=not disclosure_rule(released.disclosure).hide_up_to,
+    )
+    return ReportPaths(
+        folder=target,
+        page=target / PAGE,
+        rating=target / RATING,
+        manifest=target / MANIFEST,
+        tables=target / TABLES,
+    )
+
+
+def log_run(
+    result: EquityResult,
+    service: Service,
+    *,
+    date: date,
+    report: bool,
+    audience: str = "",
+    role: str = "",
+) -> Path:
+    """Add a run to the log of the service, in released numbers only; returns the file.
+
+    date : day of the run. report : a report was written. audience : whom it is for. role : who ran it.
+    """
+    released = release(result)
+    findings = released.tables.get("findings")
+    run = run_of(
+        released.tables,
+        released.about,
+        date=date,
+        tier=released.maturity.tier,
+        recommendations=len(released.maturity.next_steps) + (0 if findings is None else len(findings)),
+        profile=report and bool(service.measures),
+        report=report,
+        audience=audience,
+        role=role,
+    )
+    return append_run(log_of(service), run)
+
+
+def report_files(released: EquityResult) -> dict[str, bytes]:
+    """Every file of a report by its name below the folder, in the order written.
+
+    Raises DisclosureError for a result that was not released.
+    """
+    if not released.disclosure:
+        raise DisclosureError(
+            "The result holds true counts.", mend="Use write_report, which releases it first."
+        )
+    rating = make_rating(released)
+    files = {
+        PAGE: render_page(released, rating).encode("utf-8"),
+        RATING: json_bytes(rating.model_dump(mode="json")),
+    }
+    for name in (*released.tables, *MATURITY_TABLES):
+        files[f"{TABLES}/{name}.csv"] = csv_bytes(released.table(name), SPECS[name])
+    files[GUIDE] = _tables_guide(released).encode("utf-8")
+    return {**files, MANIFEST: json_bytes(make_manifest(released, files))}
+
+
+def _released(result: EquityResult, disclosure: str | None) -> EquityResult:
+    if disclosure and result.disclosure and disclosure_rule(disclosure).name != result.disclosure:
+        raise DisclosureError(
+            f"The result was released under '{result.disclosure}' and cannot be written under another rule.",
+            mend="Write the result that `analyse` gave, or leave the rule out.",
+        )
+    return release(result, disclosure)
+
+
+def _tables_guide(released: EquityResult) -> str:
+    """What stands beside the tables: the symbols, and each table's row and columns."""
+    rule = disclosure_rule(released.disclosure)
+    stamp = "" if rule.hide_up_to else "\nTRUE COUNTS: NOT TO BE SHARED\n"
+    guide = Template((TEMPLATES / "tables_readme.txt").read_text(encoding="utf-8"))
+    tables = "\n".join(_described(released, name) for name in (*released.tables, *MATURITY_TABLES))
+    return guide.substitute(rule=rule.label, source=rule.source, stamp=stamp, cut=CUT_MARK, tables=tables)
+
+
+def _described(released: EquityResult, name: str) -> str:
+    spec = SPECS[name]
+    columns = dict(spec.columns)
+    if HIDDEN in released.table(name):
+        columns[HIDDEN] = "true where the small-number rule hides the row's counts"
+    wide = max(map(len, columns))
+    lines = [f"  {column:<{wide}}  {meaning}" for column, meaning in columns.items()]
+    return "\n".join([f"{name}.csv: {spec.title}", f"  one row: {spec.row}", *lines, ""])

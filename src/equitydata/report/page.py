@@ -1,0 +1,346 @@
+"""Released result -> index.html: what each part of the page shows, and how a number is written.
+
+The words stand in `templates/report.html.j2`; here are the rows that it shows and the form of their numbers.
+Nothing is worked out anew: every number is a cell of a table of the released result.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from equitydata import codelists, reference
+from equitydata.completeness import JOINT, MEASURES
+from equitydata.model import STATUSES, Intake, SourceFile
+from equitydata.rating import Rating
+from equitydata.report.page_equity import equity_view
+from equitydata.report.writing import (
+    HIDDEN_CELL,
+    LABEL_LIMIT,
+    MANIFEST,
+    NOT_APPLICABLE_CELL,
+    SENTENCE_LIMIT,
+    SENTENCES,
+    UNAVAILABLE_CELL,
+    visible,
+    with_symbols,
+)
+from equitydata.result import HIDDEN, MATURITY_TABLES, EquityResult
+from equitydata.rulebook import characteristics
+from equitydata.tables import SPECS
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+ROWS_SHOWN = 50
+NOTES_SHOWN = 50
+CORE = (JOINT, "ethnicity", "language")
+DIMENSIONS = ("site", "point_of_care", "age_band", "sex", "deprivation", "month", "contacts")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Rows of a table as the page shows them.
+
+    rows : cells by column; text, numbers, or a symbol such as [c].
+    total : rows of the table; more than are shown where it is long.
+    file : where all of them are.
+    ordered_by : column by which a long table was cut, "" where it is shown in its own order.
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    total: int
+    file: str
+    ordered_by: str = ""
+
+    @property
+    def left_out(self) -> int:
+        """Rows that are in the file only."""
+        return self.total - len(self.rows)
+
+
+def render_page(result: EquityResult, rating: Rating) -> str:
+    """The page of a released result as HTML.
+
+    rating : as `make_rating` gives it for the same result.
+    """
+    template = _environment().get_template("report.html.j2")
+    return template.render(view=page_view(result), rating=rating) + "\n"
+
+
+def page_view(result: EquityResult) -> dict[str, Any]:
+    """Everything that the page shows beside the rating, by part of the page."""
+    frames = {
+        name: with_symbols(result.table(name), SPECS[name]) for name in (*result.tables, *MATURITY_TABLES)
+    }
+    return {
+        "completeness": {unit: _completeness(frames, unit) for unit in ("people", "records")},
+        "detail": _excerpt(
+            _only(frames["completeness"], measure=("detailed", "specific"), characteristic=CORE),
+            "completeness",
+        ),
+        "carried_back": _excerpt(
+            _only(frames["completeness"], measure=("known",), unit=("records_carried_back",)), "completeness"
+        ),
+        "statuses": _statuses(frames["statuses"]),
+        "breakdown": _breakdown(frames["breakdown"]),
+        "needs": _excerpt(_only(frames["needs"], characteristic=(JOINT,)), "needs", largest="people"),
+        "categories": _categories(frames["categories"]),
+        "unmatched": _unmatched(frames["codes"]),
+        **{
+            name: _excerpt(frames[name], name)
+            for name in (
+                "points_of_care",
+                "verification",
+                "agreement",
+                "swaps",
+                "steps",
+                "flags",
+                "identifiers",
+            )
+        },
+        "steps": _excerpt(frames["steps"][frames["steps"]["changed"] != 0], "steps"),
+        "observed": _excerpt(frames["observed"], "observed", largest="records"),
+        "choices": tuple(result.choices.values()),
+        "threshold": float(result.choices["completeness_threshold"].value),
+        "confidence": float(result.choices["confidence"].value),
+        "joint_rule": bool(result.choices["joint"].value),
+        "intake": result.intake,
+        **_intake(result.intake),
+        "notes": (*result.notes, *result.intake.notes)[:NOTES_SHOWN],
+        "code_lists": _code_lists(frames["codes"]),
+        "sources": _excerpt(reference.catalogue(), "", file=MANIFEST),
+        "equity": equity_view(result, _excerpt),
+        "rows_shown": ROWS_SHOWN,
+    }
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _excerpt(
+    frame: pd.DataFrame, table: str, *, largest: str = "", lowest: str = "", file: str = ""
+) -> Excerpt:
+    """The first rows of a table; of a long one, those with the largest or lowest numbers where asked."""
+    column = largest or lowest
+    cut = frame
+    if len(frame) > ROWS_SHOWN and column:
+        numbers = pd.to_numeric(frame[column], errors="coerce")
+        order = numbers.sort_values(ascending=bool(lowest), kind="stable", na_position="last").index
+        cut = frame.loc[order]
+    rows = [
+        {str(key): _clean(str(key), cell) for key, cell in row.items()}
+        for row in cut.head(ROWS_SHOWN).to_dict("records")
+    ]
+    return Excerpt(
+        tuple(rows), len(frame), file or f"tables/{table}.csv", column if len(frame) > ROWS_SHOWN else ""
+    )
+
+
+def _clean(column: str, cell: Any) -> Any:
+    if isinstance(cell, str):
+        return visible(cell, SENTENCE_LIMIT if column in SENTENCES else LABEL_LIMIT)
+    return cell
+
+
+def _only(frame: pd.DataFrame, **wanted: Sequence[str]) -> pd.DataFrame:
+    """Rows whose columns hold one of the wanted values."""
+    keep = pd.Series(True, index=frame.index)
+    for column, values in wanted.items():
+        keep &= frame[column].isin(values)
+    return frame[keep]
+
+
+def _wide(frame: pd.DataFrame, across: str, cells: str, order: Sequence[str], missing: str) -> pd.DataFrame:
+    """One row per characteristic, one column per value of `across`; what has no row reads `missing`."""
+    wide = frame.pivot(index="characteristic", columns=across, values=cells)
+    wide = wide.reindex(index=frame["characteristic"].drop_duplicates(), columns=list(order))
+    return wide.astype("object").mask(wide.isna(), missing).rename_axis(columns=None)
+
+
+def _completeness(frames: dict[str, pd.DataFrame], unit: str) -> Excerpt:
+    """Every measure of every characteristic in one row, with the limits of the known share."""
+    here = _only(frames["completeness"], unit=(unit,))
+    shares = _wide(here, "measure", "value", tuple(MEASURES), NOT_APPLICABLE_CELL)
+    known = here[here["measure"] == "known"].set_index("characteristic")
+    table = shares.join(known[["label", "numerator", "denominator", "lower", "upper"]])
+    return _excerpt(table.reset_index(), "completeness")
+
+
+def _statuses(frame: pd.DataFrame) -> Excerpt:
+    labels = frame.drop_duplicates("characteristic").set_index("characteristic")["label"]
+    table = _wide(frame, "status", "people", STATUSES, UNAVAILABLE_CELL).join(labels)
+    return _excerpt(table.reset_index(), "statuses")
+
+
+def _breakdown(frame: pd.DataFrame) -> dict[str, Any]:
+    """Groups of each dimension with the known shares of the core fields; flagged groups of the others."""
+    people = _only(frame, unit=("people",))
+    present = people.drop_duplicates("characteristic").set_index("characteristic")["label"]
+    shown = [name for name in CORE if name in present.index] or list(present.index[:3])
+    dimensions = {
+        by: _groups(people[people["by"] == by], shown) for by in DIMENSIONS if (people["by"] == by).any()
+    }
+    flagged = people["flagged"].map(lambda cell: cell is True or (isinstance(cell, np.bool_) and bool(cell)))
+    others = people[flagged & ~people["characteristic"].isin(shown)]
+    return {
+        "columns": [(name, visible(present[name]), "group") for name in shown],
+        "dimensions": dimensions,
+        "others": _excerpt(others, "breakdown", lowest="value"),
+    }
+
+
+def _groups(frame: pd.DataFrame, names: Sequence[str]) -> Excerpt:
+    """One row per group: people, and for each characteristic its share, limits and flag."""
+    table = frame.drop_duplicates("group").set_index("group")[["order"]]
+    # A row hidden for one characteristic may show its people for another.
+    people = frame[frame["characteristic"].isin(names)].sort_values(HIDDEN, kind="stable")
+    table = table.join(people.drop_duplicates("group").set_index("group")["denominator"])
+    for name in names:
+        here = frame[frame["characteristic"] == name].set_index("group")
+        renamed = {"value": name, **{key: f"{name}_{key}" for key in ("lower", "upper", "flagged")}}
+        table = table.join(here[list(renamed)].rename(columns=renamed))
+    table = table.astype("object").mask(table.isna(), UNAVAILABLE_CELL).sort_values("order", kind="stable")
+    return _excerpt(table.reset_index(), "breakdown", lowest=names[0])
+
+
+def _categories(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each characteristic with its categories and, where they differ, its groups."""
+    shown = []
+    for name, here in frame.groupby("characteristic", sort=False):
+        levels = {str(level): rows for level, rows in here.groupby("level", sort=False)}
+        if "group" in levels and set(levels["group"]["category"]) == set(here["category"]):
+            levels.pop("group")
+        excerpts = {
+            level: _excerpt(rows, "categories", largest="numerator") for level, rows in levels.items()
+        }
+        shown.append({"characteristic": name, "label": here["label"].iloc[0], "levels": excerpts})
+    return shown
+
+
+def _unmatched(frame: pd.DataFrame) -> Excerpt:
+    """Recorded values that no list names, the most frequent first."""
+    here = frame[(frame["matched_by"] == "none") | (frame["status"] == "invalid")]
+    numbers = pd.to_numeric(here["records"], errors="coerce")
+    order = numbers.sort_values(ascending=False, kind="stable", na_position="last").index
+    labels = {name: kind.label for name, kind in characteristics().items()}
+    labelled = here.loc[order].assign(label=here["characteristic"].map(labels).fillna(here["characteristic"]))
+    return _excerpt(labelled, "codes", largest="records")
+
+
+def _code_lists(frame: pd.DataFrame) -> Excerpt:
+    listed = codelists.catalogue()
+    return _excerpt(listed[listed["code_list"].isin(set(frame["code_list"]))], "", file=MANIFEST)
+
+
+def _intake(intake: Intake) -> dict[str, Excerpt]:
+    """Rejections and files of the input."""
+    rejections = pd.DataFrame(
+        [asdict(each) for each in intake.rejections], columns=["reason", "rows", "lines"]
+    )
+    lines = rejections["lines"].map(lambda numbers: ", ".join(map(count, numbers)))
+    columns = [field.name for field in fields(SourceFile)]
+    files = pd.DataFrame([asdict(each) for each in intake.files], columns=columns)
+    return {
+        "rejections": _excerpt(rejections.assign(lines=lines), "", largest="rows", file=MANIFEST),
+        "files": _excerpt(files, "", file=MANIFEST),
+    }
+
+
+# ---------------------------------------------------------------- the form of a number
+
+
+def count(value: Any) -> str:
+    """A count with thousands separators: "12,345"; a symbol stays, None reads [x]."""
+    if isinstance(value, str):
+        return value
+    return UNAVAILABLE_CELL if _absent(value) else f"{value:,.0f}"
+
+
+def percent(value: Any, against: float | None = None) -> str:
+    """A fraction as per cent with one decimal: "93.1%"; a symbol stays, None reads [x].
+
+    against : a threshold. A share below it is never rounded up to it: 0.9496 against 0.95 is "94.96%".
+    """
+    if isinstance(value, str):
+        return value
+    if _absent(value):
+        return UNAVAILABLE_CELL
+    places = 1
+    while (
+        against is not None and value < against and round(value * 100, places) >= against * 100 and places < 4
+    ):
+        places += 1
+    return f"{value * 100:.{places}f}%"
+
+
+def mark(value: float) -> str:
+    """A threshold as it is said: 0.95 is "95%"."""
+    return f"{round(value * 100, 6):g}%"
+
+
+def shown(value: Any, hidden: bool) -> Any:
+    """A value of the rating, or the symbol for why there is none."""
+    return HIDDEN_CELL if hidden else UNAVAILABLE_CELL if _absent(value) else value
+
+
+def day(value: datetime.date | None) -> str:
+    """A day as people write it: "1 April 2025"; None is empty."""
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}" if value else ""
+
+
+def setting(value: Any) -> str:
+    """A rule's value as it is written in a service file: true, 0.95, "nhs", [0, 1, 5]."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(setting, value))}]"
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+
+
+def width(value: Any) -> str:
+    """A fraction as the width of a bar in per cent, two decimals; 0 where there is none."""
+    return f"{0.0 if isinstance(value, str) or _absent(value) else min(max(value, 0.0), 1.0) * 100:.2f}"
+
+
+def label(value: str) -> str:
+    """A label of the data, made visible and cut."""
+    return visible(value, LABEL_LIMIT)
+
+
+def _absent(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    for use in (count, percent, mark, shown, day, setting, width, label):
+        environment.filters[use.__name__] = use
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """The last gate of every expression of the page, before it is escaped."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return visible(value, SENTENCE_LIMIT)
