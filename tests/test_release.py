@@ -22,9 +22,9 @@ from equitydata.release.released import (
     small_rows,
 )
 from equitydata.report.writing import share_columns
-from equitydata.result import HIDDEN, MATURITY_TABLES
+from equitydata.result import MATURITY_TABLES
 from equitydata.rulebook import DisclosureRule, disclosure_rule, disclosure_rules
-from equitydata.tables import SPECS, with_shares
+from equitydata.tables import HIDDEN, SPECS, with_shares
 from tables_helper import analysed, table
 
 NHS = disclosure_rule("nhs")

@@ -11,9 +11,9 @@ import pytest
 import equitydata as eq
 from equitydata.model import Intake, Rejection, SourceFile
 from equitydata.release.released import release
-from equitydata.result import MATURITY_TABLES, EquityResult, plain
+from equitydata.result import MATURITY_TABLES, EquityResult
 from equitydata.rulebook import disclosure_rules
-from equitydata.tables import SPECS
+from equitydata.tables import SPECS, plain
 from tables_helper import analysed
 
 

@@ -118,6 +118,7 @@ def test_every_characteristic_names_lists_that_exist():
 def test_every_measured_criterion_has_its_check():
     from equitydata.reference import criteria
 
-    table = criteria("service")
+    table = criteria()
     wanted = set(table.loc[table["evidence_type"] != "attested", "criterion_id"])
-    assert wanted == set(criterion_checks())
+    # The register of listening and a workforce extract show some criteria that may also be attested.
+    assert wanted <= set(criterion_checks()) <= set(table["criterion_id"])

@@ -746,7 +746,7 @@ def _print_rating(released: EquityResult) -> None:
 
 
 def _records(table: Any) -> list[dict[str, Any]]:
-    from equitydata.result import plain
+    from equitydata.tables import plain
 
     return [{key: plain(value) for key, value in row.items()} for row in table.to_dict("records")]
 

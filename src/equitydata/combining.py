@@ -38,12 +38,13 @@ from equitydata.maturity.next_steps import shortfall
 from equitydata.maturity.tiers import rate_maturity
 from equitydata.model import Intake, Rejection
 from equitydata.rating import HEADLINES, Rating
-from equitydata.result import HIDDEN, AboutService, EquityResult
+from equitydata.result import AboutService, EquityResult
 from equitydata.rulebook import CriterionCheck, Rulebook, criterion_checks, disclosure_rule, load_rulebook
 from equitydata.service import Service
 from equitydata.shown import Shown
 from equitydata.tables import (
     FIGURES_TABLE,
+    HIDDEN,
     NEEDS_TABLE,
     SERVICES_TABLE,
     SPECS,

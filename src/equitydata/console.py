@@ -120,7 +120,7 @@ def _print_completeness(released: EquityResult) -> None:
 
 
 def _hidden(frame: pd.DataFrame) -> Any:
-    from equitydata.result import HIDDEN
+    from equitydata.tables import HIDDEN
 
     return frame[HIDDEN] if HIDDEN in frame else [False] * len(frame)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,11 @@ from equitydata.completeness import JOINT
 from equitydata.errors import ConfigError, nearest
 from equitydata.findings.words import finding_rules, lower_first, number, rows_of, text
 from equitydata.listening.tables import themes_for
-from equitydata.result import HIDDEN, EquityResult, plain
+from equitydata.model import AboutService
 from equitydata.rulebook import characteristics
 from equitydata.stats.judgement.flags import INSUFFICIENT_DATA, NO_EVIDENCE, UNCERTAIN
 from equitydata.strata import ALL, CROSS, CROSS_CATEGORY, NOT_COLLECTED, USERS
-from equitydata.tables import SPECS, empty
+from equitydata.tables import HIDDEN, SPECS, empty, plain
 
 MOST_CHARACTERISTICS = 2
 KEYS = ["characteristic", "level", "category"]
@@ -128,6 +128,29 @@ HEADS: Mapping[str, str] = MappingProxyType(
 )
 
 
+class Result(Protocol):
+    """What a profile reads: an `EquityResult`, of true counts or released."""
+
+    @property
+    def about(self) -> AboutService:
+        """Whose data it is."""
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Tables by name."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know of the run."""
+
+    @property
+    def disclosure(self) -> str:
+        """The small-number rule applied; "" for true counts."""
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One table by name, as a copy."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """One population, or the whole service, across every table.
@@ -225,7 +248,7 @@ class Profile:
 # ---------------------------------------------------------------- one population
 
 
-def make_profile(result: EquityResult, **groups: str) -> Profile:
+def make_profile(result: Result, **groups: str) -> Profile:
     """The profile of one population, named by one or two characteristics.
 
     result : in memory or released; hidden rows stay hidden.
@@ -265,14 +288,14 @@ def _label(name: str) -> str:
     return characteristics()[name].label if name in characteristics() else name
 
 
-def _table(result: EquityResult, name: str) -> pd.DataFrame:
+def _table(result: Result, name: str) -> pd.DataFrame:
     """A table of the result, with `hidden` in every case; empty where the run did not make it."""
     frame = result.table(name) if name in result.tables else empty(SPECS[name])
     hidden = frame[HIDDEN].astype(bool) if HIDDEN in frame else pd.Series(False, index=frame.index)
     return frame.assign(**{HIDDEN: hidden})
 
 
-def _chosen(result: EquityResult, groups: Mapping[str, str]) -> dict[str, str]:
+def _chosen(result: Result, groups: Mapping[str, str]) -> dict[str, str]:
     """The groups asked for, as the result spells them."""
     known = _groups_known(result)
     if not groups or len(groups) > MOST_CHARACTERISTICS:
@@ -295,7 +318,7 @@ def _chosen(result: EquityResult, groups: Mapping[str, str]) -> dict[str, str]:
     return chosen
 
 
-def _groups_known(result: EquityResult) -> dict[str, list[str]]:
+def _groups_known(result: Result) -> dict[str, list[str]]:
     """Characteristic -> its categories, finest level first, from every table that holds groups."""
     frames = []
     for name in ("outcomes", "representation"):
@@ -312,7 +335,7 @@ def _groups_known(result: EquityResult) -> dict[str, list[str]]:
     }
 
 
-def _crossed(result: EquityResult, chosen: Mapping[str, str]) -> list[dict[str, str]]:
+def _crossed(result: Result, chosen: Mapping[str, str]) -> list[dict[str, str]]:
     """The two groups in the order in which they were crossed; none where they were not, or of one group."""
     if len(chosen) < MOST_CHARACTERISTICS:
         return []
@@ -325,7 +348,7 @@ def _crossed(result: EquityResult, chosen: Mapping[str, str]) -> list[dict[str, 
     return []
 
 
-def _of(result: EquityResult, table: str, names: Iterable[tuple[str, str]]) -> pd.DataFrame:
+def _of(result: Result, table: str, names: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """Rows of the groups, in their order; of a category at several levels the first level only."""
     frame, counted = _table(result, table), _table(result, "outcomes")
     parts = []
@@ -344,18 +367,18 @@ def _of(result: EquityResult, table: str, names: Iterable[tuple[str, str]]) -> p
     return found[["group", *(column for column in found if column != "group")]]
 
 
-def _with_statistic(frame: pd.DataFrame, result: EquityResult) -> pd.DataFrame:
+def _with_statistic(frame: pd.DataFrame, result: Result) -> pd.DataFrame:
     """The frame with what each measure is, so that shares can be told from means."""
     outcomes = _table(result, "outcomes").drop_duplicates("measure").set_index("measure")["statistic"]
     return frame.assign(statistic=frame["measure"].map(outcomes.to_dict()))
 
 
-def _who(result: EquityResult, names: list[tuple[str, str]]) -> pd.DataFrame:
+def _who(result: Result, names: list[tuple[str, str]]) -> pd.DataFrame:
     found = _of(result, "representation", names)
     return found[found["of"] == USERS].reset_index(drop=True)
 
 
-def _recorded(result: EquityResult, chosen: Mapping[str, str]) -> pd.DataFrame:
+def _recorded(result: Result, chosen: Mapping[str, str]) -> pd.DataFrame:
     """Completeness among the people of a group, where the breakdown is by its characteristic."""
     frame = _table(result, "breakdown")
     by = frame["by"].map(lambda name: DIMENSIONS.get(name, name))
@@ -365,7 +388,7 @@ def _recorded(result: EquityResult, chosen: Mapping[str, str]) -> pd.DataFrame:
     return frame[here & (frame["unit"] == "people")].reset_index(drop=True)
 
 
-def _measures(result: EquityResult, names: list[tuple[str, str]]) -> pd.DataFrame:
+def _measures(result: Result, names: list[tuple[str, str]]) -> pd.DataFrame:
     """Every measure of the groups: value, the rest, difference, ratio, flag, and the ratio with age and sex."""
     keys = ["measure", *KEYS]
     outcomes = _of(result, "outcomes", names)
@@ -391,7 +414,7 @@ def _measures(result: EquityResult, names: list[tuple[str, str]]) -> pd.DataFram
     return found.drop(columns="_hidden").reset_index(drop=True)
 
 
-def _themes(result: EquityResult, chosen: Mapping[str, str]) -> pd.DataFrame:
+def _themes(result: Result, chosen: Mapping[str, str]) -> pd.DataFrame:
     """What was heard from the groups, or from wider or narrower ones."""
     themes = _table(result, "themes")
     found = [themes_for(themes, name, category) for name, category in chosen.items()]
@@ -402,7 +425,7 @@ def _themes(result: EquityResult, chosen: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _cannot_say(
-    result: EquityResult,
+    result: Result,
     chosen: Mapping[str, str],
     names: list[tuple[str, str]],
     tables: Mapping[str, pd.DataFrame],
@@ -431,7 +454,7 @@ def _cannot_say(
     return said + _of_listening(result, chosen, tables["themes"], words)
 
 
-def _not_collected(result: EquityResult, chosen: Mapping[str, str], words: Mapping[str, str]) -> list[str]:
+def _not_collected(result: Result, chosen: Mapping[str, str], words: Mapping[str, str]) -> list[str]:
     said = []
     for name, category in chosen.items():
         for table in ("outcomes", "representation"):
@@ -442,7 +465,7 @@ def _not_collected(result: EquityResult, chosen: Mapping[str, str], words: Mappi
     return said
 
 
-def _unknown_shares(result: EquityResult, chosen: Mapping[str, str], words: Mapping[str, str]) -> list[str]:
+def _unknown_shares(result: Result, chosen: Mapping[str, str], words: Mapping[str, str]) -> list[str]:
     """How many people could belong to the group without its being known."""
     frame = _table(result, "completeness")
     said = []
@@ -471,7 +494,7 @@ def _of_who(who: pd.DataFrame, words: Mapping[str, str]) -> list[str]:
 
 
 def _of_measures(
-    result: EquityResult,
+    result: Result,
     measures: pd.DataFrame,
     names: list[tuple[str, str]],
     words: Mapping[str, str],
@@ -520,7 +543,7 @@ def _limits_of(row: Mapping[str, Any]) -> list[str]:
 
 
 def _of_listening(
-    result: EquityResult, chosen: Mapping[str, str], themes: pd.DataFrame, words: Mapping[str, str]
+    result: Result, chosen: Mapping[str, str], themes: pd.DataFrame, words: Mapping[str, str]
 ) -> list[str]:
     gaps = _table(result, "listening_gaps")
     said = []
@@ -534,7 +557,7 @@ def _of_listening(
     return said
 
 
-def _notes(result: EquityResult) -> tuple[str, ...]:
+def _notes(result: Result) -> tuple[str, ...]:
     rule = f"Small-number rule applied: {result.disclosure}." if result.disclosure else ""
     return tuple(filter(None, [*finding_rules()["profile"]["notes"], rule, *result.notes]))
 
@@ -542,7 +565,7 @@ def _notes(result: EquityResult) -> tuple[str, ...]:
 # ---------------------------------------------------------------- the whole service
 
 
-def make_community_profile(result: EquityResult) -> Profile:
+def make_community_profile(result: Result) -> Profile:
     """The profile of the whole service: who is seen beside who lives there, how things are recorded, what was found.
 
     result : in memory or released; hidden rows stay hidden.
@@ -597,7 +620,7 @@ def _core_first(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _about(result: EquityResult) -> str:
+def _about(result: Result) -> str:
     about = result.about
     areas = ", ".join(about.areas) or "no area given"
     ages = f"ages {about.ages[0]} to {about.ages[1]}" if about.ages else "all ages"
@@ -607,7 +630,7 @@ def _about(result: EquityResult) -> str:
     return f"{about.name}: {people} {about.counted}; serves {areas}, {ages}{period}."
 
 
-def _cannot_say_of_service(result: EquityResult, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+def _cannot_say_of_service(result: Result, tables: Mapping[str, pd.DataFrame]) -> list[str]:
     words: Mapping[str, str] = finding_rules()["profile"]["cannot_say_of_service"]
     said = []
     if tables["groups"].empty and tables["age_sex"].empty:

@@ -16,9 +16,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from equitydata.maturity.criteria import MET, NOT_APPLICABLE, NOT_ASSESSED, NOT_MET
 from equitydata.report.writing import SENTENCE_LIMIT, guarded_columns, visible
-from equitydata.result import HIDDEN, EquityResult, plain
+from equitydata.result import EquityResult
 from equitydata.rulebook import disclosure_rule
-from equitydata.tables import SPECS
+from equitydata.tables import HIDDEN, SPECS, plain
 
 SCHEMA_ID = "equitydata/rating/1.0"
 HEADLINES: tuple[Literal["joint", "ethnicity", "language"], ...] = ("joint", "ethnicity", "language")

@@ -16,12 +16,11 @@ import pandas as pd
 from equitydata.maturity.tiers import Maturity
 from equitydata.model import AboutService, Intake, Rejection, SourceFile
 from equitydata.rulebook import Choice
-from equitydata.tables import SPECS
+from equitydata.tables import HIDDEN, SPECS, plain
 
 if TYPE_CHECKING:
     from equitydata.profiles import Profile
 
-HIDDEN = "hidden"
 # Tables that live on the maturity object, so that each table stands in one place.
 MATURITY_TABLES = ("criteria", "areas", "next_steps")
 
@@ -224,19 +223,6 @@ def _choice_from(choice: Mapping[str, Any]) -> Choice:
     return Choice(**{**choice, **lists})
 
 
-def plain(value: Any) -> Any:
-    """A cell as JSON can hold it: a missing number is null, a whole number is whole."""
-    if value is None or value is pd.NA:
-        return None
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float):
-        if value != value:  # NaN
-            return None
-        return int(value) if value.is_integer() and abs(value) < 2**53 else value
-    return value
-
-
 def _to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
 
@@ -249,7 +235,12 @@ def _from_rows(name: str, rows: list[dict[str, Any]], *, released: bool) -> pd.D
     shares = (column for share in spec.shares for column in (share.value, share.lower, share.upper))
     wanted = [column for column in (*spec.counts, *shares, *spec.estimates) if column in frame]
     numbers = {column: pd.to_numeric(frame[column], errors="coerce") for column in wanted}
-    return frame.assign(**numbers, **{column: frame[column].astype(bool) for column in hidden})
+    blanked = {
+        column: frame[column].astype("object").where(frame[column].notna(), None)
+        for column in spec.derived
+        if released and column in frame
+    }
+    return frame.assign(**numbers, **blanked, **{column: frame[column].astype(bool) for column in hidden})
 
 
 def _as_text(value: Any) -> Any:

@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from equitydata import codelists
 from equitydata.release.hiding import Flags, Sum, Tie, hidden_in_sums, small
 from equitydata.rulebook import RULES_FOLDER, DisclosureRule
+from equitydata.strata import ALL, CROSS, CROSS_CATEGORY, USERS
 
-# Names of characteristics and of categories in a crossing are joined by these.
-CROSS, CROSS_CATEGORY = " x ", " × "
-ALL, USERS, SHARE = "all", "users", "share"
+SHARE = "share"
 # Words of people of unknown group where a table has no column `status`.
 UNKNOWN = frozenset(
     {"Declined", "Not sure", "Not known", "Does not apply", "Invalid code", "Missing", "Invalid", "Unsure"}

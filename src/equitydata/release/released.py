@@ -34,9 +34,9 @@ import pandas as pd
 from equitydata.figures import PLACES
 from equitydata.release.hiding import Flags
 from equitydata.release.linked import SHARE, linked_rows
-from equitydata.result import HIDDEN, MATURITY_TABLES, EquityResult
+from equitydata.result import MATURITY_TABLES, EquityResult
 from equitydata.rulebook import DisclosureRule, disclosure_rule
-from equitydata.tables import SPECS, TableSpec, with_shares
+from equitydata.tables import HIDDEN, SPECS, TableSpec, with_shares
 
 FEW = "[values held by few records]"
 # Table -> the columns that its rows add up within, and the counts that add up there.

@@ -35,9 +35,9 @@ from equitydata.report.writing import (
     visible,
     with_symbols,
 )
-from equitydata.result import HIDDEN, MATURITY_TABLES, EquityResult
+from equitydata.result import MATURITY_TABLES, EquityResult
 from equitydata.rulebook import characteristics
-from equitydata.tables import SPECS
+from equitydata.tables import HIDDEN, SPECS
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 ROWS_SHOWN = 50

@@ -14,8 +14,8 @@ import pandas as pd
 
 from equitydata.release.linked import ALL, CROSS, SHARE, USERS
 from equitydata.report.writing import HIDDEN_CELL, UNAVAILABLE_CELL, with_symbols
-from equitydata.result import HIDDEN, EquityResult
-from equitydata.tables import EQUITY_TABLES, SPECS, empty
+from equitydata.result import EquityResult
+from equitydata.tables import EQUITY_TABLES, HIDDEN, SPECS, empty
 
 FINDINGS_SHOWN = 5
 FLAGGED = ("disproportionate_high", "disproportionate_low", "different_small")

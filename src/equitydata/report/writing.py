@@ -23,8 +23,7 @@ import numpy as np
 import pandas as pd
 
 from equitydata.errors import OutputError
-from equitydata.result import HIDDEN
-from equitydata.tables import TableSpec
+from equitydata.tables import HIDDEN, TableSpec
 
 TOOL = "equitydata"
 MANIFEST = "manifest.json"

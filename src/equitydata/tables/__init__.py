@@ -45,7 +45,7 @@ from equitydata.tables.equity import (
     TRENDS_TABLE,
     UNKNOWNS_TABLE,
 )
-from equitydata.tables.spec import Share, TableSpec, empty, shape, with_shares
+from equitydata.tables.spec import HIDDEN, Share, TableSpec, empty, plain, shape, with_shares
 
 __all__ = [
     "AGREEMENT_TABLE",
@@ -61,6 +61,7 @@ __all__ = [
     "FIGURES_TABLE",
     "FINDINGS_TABLE",
     "FLAGS_TABLE",
+    "HIDDEN",
     "IDENTIFIERS_TABLE",
     "INEQUALITY_TABLE",
     "KNOWN_OR_NOT_TABLE",
@@ -89,6 +90,7 @@ __all__ = [
     "Share",
     "TableSpec",
     "empty",
+    "plain",
     "shape",
     "with_shares",
 ]

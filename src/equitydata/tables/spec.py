@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from equitydata.errors import EquityDataError
 from equitydata.stats.one_group.proportions import wilson
+
+# Column of a released table: true where the small-number rule hides the row's counts.
+HIDDEN = "hidden"
 
 
 @dataclass(frozen=True)
@@ -107,3 +111,16 @@ def with_shares(frame: pd.DataFrame, *, confidence: float, share: Share | None =
         kept = {name: pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float) for name in found}
         found = {name: np.where(here, values, kept[name]) for name, values in found.items()}
     return frame.assign(**found)
+
+
+def plain(value: Any) -> Any:
+    """A cell as JSON can hold it: a missing number is null, a whole number is whole."""
+    if value is None or value is pd.NA:
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        if value != value:  # NaN
+            return None
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return value
