@@ -112,6 +112,7 @@ def inequality_table(
     - People of unknown group and groups that nobody is in are left out and counted. An ordered group that has people
       and no value leaves the level without a result.
     - A neutral measure has no best group: nothing is measured from one, nor against the reference in D and R.
+    - Crossings have none: their groups are compared one by one.
     - Two groups have D and R alone; quantiles have no mean over groups, so only D, R, SII and RII; more than
       MOST_GROUPS groups have only what needs no draws.
     Limits are seeded. A summary that cannot be below 0 has its value under equality beside it: what chance alone
@@ -121,7 +122,8 @@ def inequality_table(
     is_ordered = _is_ordered(strata.strata)
     rows: list[dict[str, Any]] = []
     by = ["measure", "characteristic", "level"]
-    here = outcomes[outcomes["measure"].isin(list(measures))]
+    crossed = outcomes["characteristic"].str.contains(CROSS, regex=False)
+    here = outcomes[outcomes["measure"].isin(list(measures)) & ~crossed]
     for (name, characteristic, level), found in here.groupby(by, sort=False):
         ordered = is_ordered.get((str(characteristic), str(level)), False)
         made = _level(found, measures[str(name)], reference.get(str(characteristic)), confidence, ordered)

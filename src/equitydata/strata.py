@@ -35,6 +35,7 @@ __all__ = [
 
 ALL_CATEGORY = "Everyone"
 CROSS, CROSS_CATEGORY = " x ", " × "
+FEW_STATUS = "few"
 NOT_COLLECTED = "not collected"
 KEYS = ["characteristic", "label", "level", "ordered", "category", "order", "status"]
 STATUS_WORDS: Mapping[str, str] = {
@@ -44,6 +45,7 @@ STATUS_WORDS: Mapping[str, str] = {
     "not_applicable": "Does not apply",
     "invalid": "Invalid code",
     "missing": "Missing",
+    "few": "Groups of few people",
 }
 # A level of more groups (small areas of a large service) is left out: nobody reads it, and no group in it is large.
 MOST_GROUPS = 400
@@ -121,7 +123,7 @@ def stratify(
         name: [level for level in found if len(level.declared) <= MOST_GROUPS]
         for name, found in levels.items()
     }
-    fold = _Folding(kept, {**labels, ALL: "Everyone"})
+    fold = _Folding(kept, {**labels, ALL: "Everyone"}, met, rulebook.value("crossing_least_cell"))
     return Strata(
         strata=fold.strata(counts.cells),
         cells=fold.folded(counts.cells, ["age_from", "sex"], SUMS),
@@ -347,10 +349,15 @@ def _collected(listed: pd.DataFrame, met: Sequence[str], lists: Sequence[str]) -
 
 @dataclass(frozen=True)
 class _Folding:
-    """Levels by characteristic, and the words of characteristics."""
+    """Levels by characteristic, the words of characteristics, and people by finest category.
+
+    least : people that a cell of a crossing holds on average, at least; a group whose cells hold fewer is not crossed.
+    """
 
     levels: Mapping[str, Sequence[Level]]
     words: Mapping[str, str]
+    people: Mapping[str, pd.Series]
+    least: float
 
     @property
     def labels(self) -> dict[str, str]:
@@ -389,11 +396,13 @@ class _Folding:
         parts = []
         for (first, second), here in self._in_order(frame):
             for level, categories, name in self._folds(str(first), str(second), here):
-                words = here["status"].map(STATUS_WORDS)
+                known = here["status"] == "known"
+                status = here["status"].mask(known & categories.isna(), FEW_STATUS)
                 part = here.assign(
                     characteristic=name,
                     level=level,
-                    category=categories.where(here["status"] == "known", words),
+                    status=status,
+                    category=categories.where(status == "known", status.map(STATUS_WORDS)),
                 )
                 parts.append(part.groupby(keys, sort=True)[list(sums)].sum().reset_index())
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*keys, *sums])
@@ -406,7 +415,10 @@ class _Folding:
         return sorted(found, key=lambda each: (each[0][1] != "", places[each[0][0]], places[each[0][1]]))
 
     def _folds(self, first: str, second: str, here: pd.DataFrame) -> Iterable[tuple[str, pd.Series, str]]:
-        """Level, category of each row and name, for each level of a characteristic or crossing."""
+        """Level, category of each row and name, for each level of a characteristic or crossing.
+
+        The category is missing where a group of so few people is not crossed.
+        """
         if first == ALL:
             yield ALL, pd.Series(ALL_CATEGORY, index=here.index), ALL
         elif not second:
@@ -414,12 +426,22 @@ class _Folding:
                 yield level.name, here["category"].map(level.fold), first
         else:
             for one, two in self._crossed_levels(first, second):
+                rare = self._rare(first, one, second, two)
+                across = here["category_2"].map(two.fold)
                 both = (
-                    here["category"]
-                    .map(one.fold)
-                    .str.cat(here["category_2"].map(two.fold), sep=CROSS_CATEGORY)
+                    here["category"].map(one.fold).str.cat(across.mask(across.isin(rare)), sep=CROSS_CATEGORY)
                 )
                 yield f"{one.name}{CROSS}{two.name}", both, f"{first}{CROSS}{second}"
+
+    def _rare(self, first: str, one: Level, second: str, two: Level) -> set[str]:
+        """Groups of the second characteristic so few that their cells would hold hardly anyone on average.
+
+        Crossed, a handful of people of a rare sex would hide the cells beside them: of a sum that is known, a small
+        count cannot be hidden alone.
+        """
+        across = self.people[second].groupby(self.people[second].index.map(two.fold)).sum()
+        groups = self.people[first].index.map(one.fold).nunique()
+        return {str(name) for name, people in across.items() if people < self.least * max(groups, 1)}
 
     def _crossed_levels(self, first: str, second: str) -> list[tuple[Level, Level]]:
         """Every level of the first with the coarsest of the second: fifths or core20 rather than deciles."""
@@ -433,8 +455,11 @@ class _Folding:
         for (first, second), here in self._in_order(pairs):
             if first == ALL:
                 continue
-            unknown = [status for status in STATUS_WORDS if status in set(here["status"])]
-            for name, label, level in self._declared_levels(str(first), str(second)):
+            met = set(here["status"])
+            for name, label, level, few in self._declared_levels(str(first), str(second)):
+                unknown = [
+                    status for status in STATUS_WORDS if status in met or (few and status == FEW_STATUS)
+                ]
                 listed = [
                     (category, "known" if category in level.collected else NOT_COLLECTED)
                     for category in level.declared
@@ -446,15 +471,21 @@ class _Folding:
                 ]
         return pd.DataFrame(rows, columns=KEYS)
 
-    def _declared_levels(self, first: str, second: str) -> Iterable[tuple[str, str, Level]]:
+    def _declared_levels(self, first: str, second: str) -> Iterable[tuple[str, str, Level, bool]]:
+        """Name, words and level, and whether groups of few people were not crossed."""
         if not second:
-            yield from ((first, self.words[first], level) for level in self.levels[first])
+            yield from ((first, self.words[first], level, False) for level in self.levels[first])
             return
         for one, two in self._crossed_levels(first, second):
-            declared = tuple(f"{a}{CROSS_CATEGORY}{b}" for a in one.declared for b in two.declared)
-            collected = frozenset(f"{a}{CROSS_CATEGORY}{b}" for a in one.collected for b in two.collected)
+            rare = self._rare(first, one, second, two)
+            across = [name for name in two.declared if name not in rare]
+            # Nobody is in some declared groups of the second: they are crossed with nobody and left out.
+            met = set(self.people[second].index.map(two.fold))
+            across = [name for name in across if name in met]
+            declared = tuple(f"{a}{CROSS_CATEGORY}{b}" for a in one.declared for b in across)
+            collected = frozenset(f"{a}{CROSS_CATEGORY}{b}" for a in one.collected for b in across)
             crossed = Level(f"{one.name}{CROSS}{two.name}", "", False, {}, declared, collected)
             label = (
                 f"{self.words[first]}{CROSS_CATEGORY}{self.words[second][0].lower()}{self.words[second][1:]}"
             )
-            yield f"{first}{CROSS}{second}", label, crossed
+            yield f"{first}{CROSS}{second}", label, crossed, bool(rare & met)
