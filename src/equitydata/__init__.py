@@ -22,7 +22,7 @@ _HOMES = {
     "make_service": "service",
     "Service": "service",
     "EquityResult": "result",
-    "write_report": "report",
+    "write_report": "report.folder",
     "EquityDataError": "errors",
     "InputError": "errors",
     "ConfigError": "errors",
