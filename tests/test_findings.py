@@ -870,3 +870,27 @@ def test_findings_do_not_depend_on_the_order_of_the_rows():
     for seed in range(5):
         again = find(comparisons=frame.sample(frac=1, random_state=seed).reset_index(drop=True))
         assert list(again["category"]) == list(first["category"])
+
+
+# ---------------------------------------------------------------- hidden by age
+
+
+def test_what_age_hides_is_a_finding_of_its_own_and_says_so():
+    plain = crude(TWO_FLAGS).assign(flag="no_evidence", harm="")
+    adjusted = plain.assign(
+        adjustment="adjusted", ratio=[1.4, 1.0, 0.9], ratio_lower=[1.2, 0.9, 0.8], ratio_upper=[1.6, 1.1, 1.0],
+        flag=["disproportionate_high", "no_evidence", "no_evidence"], harm=["harm", "", ""],
+    )  # fmt: skip
+    row = one(find(comparisons=pd.concat([plain, adjusted], ignore_index=True)), "Bangladeshi")
+    assert (row["flag"], row["harm"], row["statistic"]) == ("disproportionate_high", "harm", "adjusted share")
+    assert row["ratio"] == 1.4
+    assert "once age and sex are held equal" in row["finding"]
+    assert "The plain comparison does not show it" in row["finding"]
+    assert "not proof" in row["finding"]
+
+
+def test_what_is_flagged_plainly_is_told_once_though_the_model_flags_it_too():
+    plain = crude(TWO_FLAGS)
+    found = find(comparisons=pd.concat([plain, plain.assign(adjustment="adjusted")], ignore_index=True))
+    assert list(found["category"]).count("Bangladeshi") == 1
+    assert "held equal" not in one(found, "Bangladeshi")["finding"]

@@ -20,8 +20,8 @@ from equitydata.audit import audit_tables, residual_share
 from equitydata.counts import count_all, smallest_group
 from equitydata.equity import equity_tables
 from equitydata.errors import ConfigError
-from equitydata.history.log import run_evidence, run_of, with_run
-from equitydata.listening.tables import register_evidence, service_register
+from equitydata.history import damaged_lines, log_of, read_runs, run_evidence, run_of, with_run
+from equitydata.listening import listening_table, register_evidence, service_register, themes_table
 from equitydata.maturity.analysed import summarise_analysis
 from equitydata.maturity.criteria import Measured
 from equitydata.maturity.tiers import rate_maturity
@@ -122,7 +122,12 @@ def analyse(
         maturity=maturity,
         intake=coded.intake,
         choices=rulebook.choices,
-        notes=(*coded.notes, *_notes(coded, service), *(strata.notes if strata is not None else ())),
+        notes=(
+            *coded.notes,
+            *_notes(coded, service),
+            *(strata.notes if strata is not None else ()),
+            *(damaged_lines(log_of(service)) if strata is not None else ()),
+        ),
     )
 
 
@@ -168,28 +173,40 @@ def _shown(
 
 
 def rate(service: Service, *, as_of: date | None = None) -> EquityResult:
-    """Rate a service from its attestations alone, without an extract.
+    """Rate a service without an extract: from its attestations, its log of runs and its register of listening.
 
     Measured criteria are not assessed, and say so.
     """
     as_of = as_of or run_date()
     areas = reference.resolve_areas(service.service.area) if service.service.area else ()
+    level, register = service.service.level, service_register(service)
+    tables = {name: empty(spec) for name, spec in SPECS.items() if name not in MATURITY_TABLES}
+    tables |= {
+        "runs": read_runs(log_of(service), service=service.service.name),
+        "listening": listening_table(register),
+        "themes": themes_table(register),
+    }
     maturity = rate_maturity(
-        reference.criteria(service.service.level),
+        reference.criteria(level),
         None,
         service.attestations,
-        level=service.service.level,
+        level=level,
         needs=empty(NEEDS_TABLE),
         joint=None,
         rulebook=service.rulebook,
         as_of=as_of,
+        shown={
+            **run_evidence(tables["runs"], as_of, service.rulebook, level),
+            **register_evidence(register, tables["listening_gaps"], as_of, service.rulebook, level),
+        },
     )
     return EquityResult(
         about=_about(service, areas, 0, as_of, has_person=True),
-        tables={name: empty(spec) for name, spec in SPECS.items() if not hasattr(maturity, name)},
+        tables=tables,
         maturity=maturity,
         intake=Intake(rows_read=0),
         choices=service.rulebook.choices,
+        notes=damaged_lines(log_of(service)),
     )
 
 
