@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ import pandas as pd
 
 from equitydata import reference
 from equitydata.audit import audit_tables, residual_share
-from equitydata.counts import count_all, smallest_group
+from equitydata.counts import Counts, count_all, smallest_group
 from equitydata.equity import equity_tables
 from equitydata.errors import ConfigError
 from equitydata.history import damaged_lines, log_of, read_runs, run_evidence, run_of, with_run
@@ -66,31 +67,85 @@ def analyse(
     Returns true counts; whatever is written passes through `release` first.
     Raises InputError where the extract cannot be read rightly, ConfigError where the service file does not hold.
     """
-    as_of = as_of or run_date()
-    areas = reference.resolve_areas(service.service.area) if service.service.area else ()
+    counted = _counted(
+        service, extract, measured=outcomes, stratify_=outcomes, memory_limit=memory_limit, progress=progress
+    )
+    return _rated(service, counted, as_of or run_date(), progress)
+
+
+def check(
+    service: Service,
+    extract: Any = None,
+    *,
+    memory_limit: str | None = None,
+    progress: Progress = silent,
+) -> EquityResult:
+    """The audit of an extract, with every measure and crossing of the service file tried but not counted by group.
+
+    What `analyse` would stop at is found here in a part of the time. Arguments and errors as of `analyse`.
+    """
+    counted = _counted(
+        service, extract, measured=True, stratify_=False, memory_limit=memory_limit, progress=progress
+    )
+    return _rated(service, counted, run_date(), progress)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """All that is known of an extract once the engine is closed."""
+
+    coded: CodedRecords
+    counts: Counts
+    identifiers: pd.DataFrame
+    smallest: tuple[int, int] | None
+    strata: Strata | None
+    notes: tuple[str, ...]
+
+
+def _counted(
+    service: Service,
+    extract: Any,
+    *,
+    measured: bool,
+    stratify_: bool,
+    memory_limit: str | None,
+    progress: Progress,
+) -> _Counted:
+    """Read, code, choose one value per person, and count. measured : measures are tried. stratify_ : and counted."""
     rulebook = service.rulebook
     with open_engine(memory_limit=memory_limit) as engine:
         progress("Reading the extract")
-        opened = _open(service, extract, engine, outcomes=outcomes)
+        opened = _open(service, extract, engine, outcomes=measured)
         identifiers = scan_identifiers(opened)
         progress("Coding the values")
-        coded = code_records(opened, service, opened.engine, outcomes=outcomes)
+        coded = code_records(opened, service, opened.engine, outcomes=measured)
         places, notes = count_place_outcomes(coded, service)
         progress("Choosing one value per person")
         people = resolve_people(coded, rulebook)
         progress("Counting")
         counts = count_all(people, rulebook)
         smallest = smallest_group(people, service, rulebook)
-        strata = _strata(people, places, notes, counts.people, service) if outcomes else None
+        names = stratified(service, coded.fields) if measured else []
+        crossings = crossings_of(service, names, counts.people) if measured else []
+        strata = _strata(people, places, names, crossings, service) if stratify_ else None
+    return _Counted(coded, counts, identifiers, smallest, strata, tuple(notes))
+
+
+def _rated(service: Service, counted: _Counted, as_of: date, progress: Progress) -> EquityResult:
+    """Every table from the counts, and the rating of every criterion."""
+    areas = reference.resolve_areas(service.service.area) if service.service.area else ()
+    rulebook, coded, strata = service.rulebook, counted.coded, counted.strata
     area_codes = tuple(area.code for area in areas)
-    tables = audit_tables(counts, coded, area_codes, rulebook) | {
-        "identifiers": shape(identifiers, IDENTIFIERS_TABLE)
+    tables = audit_tables(counted.counts, coded, area_codes, rulebook) | {
+        "identifiers": shape(counted.identifiers, IDENTIFIERS_TABLE)
     }
-    about = _about(service, areas, counts.people, as_of, has_person=coded.has_person)
+    about = _about(service, areas, counted.counts.people, as_of, has_person=coded.has_person)
     shown: Mapping[str, Shown] = {}
+    notes: tuple[str, ...] = counted.notes
     if strata is not None:
         tables |= equity_tables(strata, service, _code_lists(coded), tables, as_of=as_of, progress=progress)
         shown = _shown(tables, about, service, as_of)
+        notes = (*notes, *strata.notes, *damaged_lines(log_of(service)))
     tables = {
         name: tables.get(name, empty(spec)) for name, spec in SPECS.items() if name not in MATURITY_TABLES
     }
@@ -99,7 +154,7 @@ def analyse(
         figures=tables["figures"],
         flags=tables["flags"],
         residual=residual_share(tables["categories"], coded, area_codes, rulebook),
-        identifiers=_identifiers(identifiers, smallest, service),
+        identifiers=_identifiers(counted.identifiers, counted.smallest, service),
         not_relevant=service.service.not_relevant,
         analysed=None if strata is None else summarise_analysis(tables, service.measures),
         profile=strata is not None and bool(service.measures),
@@ -112,7 +167,7 @@ def analyse(
         service.attestations,
         level=service.service.level,
         needs=tables["needs"],
-        joint=counts.joint,
+        joint=counted.counts.joint,
         rulebook=rulebook,
         as_of=as_of,
     )
@@ -122,27 +177,26 @@ def analyse(
         maturity=maturity,
         intake=coded.intake,
         choices=rulebook.choices,
-        notes=(
-            *coded.notes,
-            *_notes(coded, service),
-            *(strata.notes if strata is not None else ()),
-            *(damaged_lines(log_of(service)) if strata is not None else ()),
-        ),
+        notes=(*coded.notes, *_notes(coded, service), *notes),
     )
 
 
-def _strata(people: People, places: pd.DataFrame, notes: list[str], number: int, service: Service) -> Strata:
+def _strata(
+    people: People,
+    places: pd.DataFrame,
+    names: list[str],
+    crossings: list[tuple[str, str]],
+    service: Service,
+) -> Strata:
     """Every group that outcomes are stratified by, counted once and folded to its levels."""
     coded = people.coded
-    names = stratified(service, coded.fields)
     counts = count_outcomes(
         people,
         places,
         characteristics=names,
-        crossings=crossings_of(service, names, number),
+        crossings=crossings,
         trend_by=service.analysis.trend_by,
         age_ends=cell_ends(service.rulebook.value("age_bands")),
-        notes=notes,
     )
     return stratify(
         counts,

@@ -20,6 +20,8 @@ import typer
 from equitydata.errors import ConfigError, EquityDataError, OutputError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from equitydata.result import EquityResult
     from equitydata.service import Service
 
@@ -207,11 +209,12 @@ def check(
 ) -> None:
     """Read the extract and say how each column was understood; nothing is rated or written."""
     from equitydata import console
+    from equitydata.analysis import check as run_check
     from equitydata.release.released import release
 
     service, data = _load_any(service_file, extract)
-    # Measures are counted too, so that a column that does not hold is found here and not in the long run.
-    released = release(_analyse(service, data, None, memory_limit, outcomes=bool(service.measures)))
+    # Measures are tried too, so that a column that does not hold is found here and not in the long run.
+    released = release(run_check(service, data, memory_limit=memory_limit, progress=_slow_progress()))
     if as_json:
         from equitydata.console import measure_words
 
@@ -621,14 +624,21 @@ def _analyse(
 ) -> EquityResult:
     from equitydata.analysis import analyse as run
 
+    day = as_of.date() if as_of else None
+    return run(
+        service, extract, as_of=day, outcomes=outcomes, memory_limit=memory_limit, progress=_slow_progress()
+    )
+
+
+def _slow_progress() -> Callable[[str], None]:
+    """Progress that is silent until a run takes longer than a moment."""
     started = time.monotonic()
 
     def progress(words: str) -> None:
         if time.monotonic() - started >= SECONDS_BEFORE_PROGRESS:
             _progress(words)
 
-    day = as_of.date() if as_of else None
-    return run(service, extract, as_of=day, outcomes=outcomes, memory_limit=memory_limit, progress=progress)
+    return progress
 
 
 def _run(

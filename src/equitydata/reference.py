@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +22,8 @@ from equitydata.errors import ConfigError, InputError, nearest
 CENSUS_YEAR = 2021
 POPULATION, CROSSED = "population", "crossed_population"
 _GSS_CODE = re.compile(r"[a-z]\d{8}", re.IGNORECASE)
+# Sums over areas that are kept: a run asks for the same few again and again.
+KEPT = 200
 _SHOWN = 5  # names of areas in one message
 _OTHER_YEARS = " resolve_areas turns names and codes of other years into census codes."
 # Countries that an area lies inside, smallest first, by the first letter of its code: E92000001 England,
@@ -192,12 +194,7 @@ def population(topic: str, area_codes: Iterable[str] | str, *, leaves: bool = Tr
     Returns category_code, category, count, in the order of the census. Raises ConfigError for an unknown or
     crossed topic, for an area without figures, and for areas that lie inside one another.
     """
-    rows = _rows_of(topic, area_codes, kind=POPULATION)
-    held = rows.groupby("category_code")["area_code"].transform("nunique")
-    shared = rows[held.eq(rows["area_code"].nunique())]
-    if leaves:
-        shared = shared[~shared["category_code"].isin(shared["parent_code"])]
-    return _summed(shared, ["category_code", "category"])
+    return _population(topic, _as_codes(area_codes), leaves).copy()
 
 
 def crossed_population(topic: str, area_codes: Iterable[str] | str) -> pd.DataFrame:
@@ -207,11 +204,30 @@ def crossed_population(topic: str, area_codes: Iterable[str] | str) -> pd.DataFr
     Returns category_code, category, category_2_code, category_2, count. Errors as `population`,
     but a district inside a county is not noticed.
     """
-    rows = _rows_of(topic, area_codes, kind=CROSSED)
-    return _summed(rows, ["category_code", "category", "category_2_code", "category_2"])
+    return _crossed_population(topic, _as_codes(area_codes)).copy()
 
 
 # ---- private
+
+
+def _as_codes(area_codes: Iterable[str] | str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([area_codes] if isinstance(area_codes, str) else area_codes))
+
+
+@lru_cache(maxsize=KEPT)
+def _population(topic: str, codes: tuple[str, ...], leaves: bool) -> pd.DataFrame:
+    rows = _rows_of(topic, codes, kind=POPULATION)
+    held = rows.groupby("category_code")["area_code"].transform("nunique")
+    shared = rows[held.eq(rows["area_code"].nunique())]
+    if leaves:
+        shared = shared[~shared["category_code"].isin(shared["parent_code"])]
+    return _summed(shared, ["category_code", "category"])
+
+
+@lru_cache(maxsize=KEPT)
+def _crossed_population(topic: str, codes: tuple[str, ...]) -> pd.DataFrame:
+    rows = _rows_of(topic, codes, kind=CROSSED)
+    return _summed(rows, ["category_code", "category", "category_2_code", "category_2"])
 
 
 @cache
@@ -243,10 +259,9 @@ def _read(path: Path) -> pd.DataFrame:
         ) from None
 
 
-def _rows_of(topic: str, area_codes: Iterable[str] | str, *, kind: str) -> pd.DataFrame:
+def _rows_of(topic: str, codes: tuple[str, ...], *, kind: str) -> pd.DataFrame:
     """Rows of a topic for the areas, every one of which must be there."""
     _require_topic(topic, kind)
-    codes = list(dict.fromkeys([area_codes] if isinstance(area_codes, str) else area_codes))
     if not codes:
         raise ConfigError(f"No area was named for '{topic}'.", mend="Give at least one area code.")
     table = _table(topic)

@@ -548,7 +548,9 @@ def _explain(error: pydantic.ValidationError, text: str, name: str) -> ConfigErr
             mend=nearest(place[-1], _keys_at(place[:-1])),
         )
     message = first["msg"].removeprefix("Value error, ")
-    return ConfigError(f"{'.'.join(place)}: {message}.", where=where, mend="See the service file reference.")
+    return ConfigError(
+        f"{'.'.join(place)}: {message}.", where=where or name, mend="See docs/service-file.md."
+    )
 
 
 def _keys_at(place: tuple[str, ...]) -> list[str]:
@@ -562,7 +564,7 @@ def _keys_at(place: tuple[str, ...]) -> list[str]:
             model = _inner_model(by_alias[part].annotation)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return []
-    return [field.alias or key for key, field in model.model_fields.items() if key != "folder"]
+    return [field.alias or key for key, field in model.model_fields.items() if key not in ("folder", "file")]
 
 
 def _inner_model(annotation: Any) -> Any:
