@@ -503,6 +503,22 @@ def test_a_measure_that_is_no_statistic_is_refused_when_the_file_is_read(change)
     assert "measures.missed" in str(caught.value)
 
 
+def test_values_that_are_no_numbers_are_counted_in_a_note():
+    rows = generated(8)
+    strata, _ = counted(rows, service({"wait": MEASURES["wait"]}))
+    assert sum(r["wait"] == "n/a" for r in rows) > 50
+    words = f"{sum(r['wait'] == 'n/a' for r in rows):,} records hold a value that is no number"
+    assert any(words in note for note in strata.notes)
+
+
+def test_codes_in_a_column_of_floating_numbers_are_the_codes():
+    rows = generated(8)
+    codes = pd.DataFrame(rows).assign(attendance=[float(r["attendance"] or "nan") for r in rows])
+    found, _ = counted(codes, service({"missed": MEASURES["missed"]}))
+    expected, _ = counted(rows, service({"missed": MEASURES["missed"]}))
+    pd.testing.assert_frame_equal(found.strata, expected.strata)
+
+
 # ---------------------------------------------------------------- cost
 
 

@@ -202,9 +202,11 @@ def measure_words(measure: Measure) -> list[str]:
     }
     if measure.counts == "people" and measure.statistic == "share":
         met = f"{met}, {whose[measure.person]}"
+    valued = measure.value is not None or measure.person_time is not None
+    everyone = "every record with a value" if valued else "every record"
     lines = [
         f"{kinds[measure.statistic]}; kind {measure.kind}; more of it is {measure.polarity}",
-        f"out of: {_conditions_words(measure.denominator) or 'every record'}",
+        f"out of: {_conditions_words(measure.denominator) or everyone}",
     ]
     return lines + ([f"met by: {met}"] if met else [])
 

@@ -69,6 +69,13 @@ def is_blank(text: Any) -> Any:
     return ibis.ifelse(text < FIRST_VISIBLE, text.strip() == "", False)
 
 
+def _number_text(column: Any) -> Any:
+    """A floating number as its text, whole ones without a point: a column with blanks may hold 5 as 5.0."""
+    whole = column == column.floor()
+    text = ibis.ifelse(whole, column.cast("int64").cast("string"), column.cast("string"))
+    return ibis.ifelse(column.isnan(), ibis.null("string"), text)
+
+
 def meets(table: Any, condition: Condition) -> Any:
     """Boolean value: which rows meet a condition of one column.
 
@@ -76,8 +83,8 @@ def meets(table: Any, condition: Condition) -> Any:
     """
     name = str(condition.column)
     column = table[name]
-    text = as_text(table, name).strip().lower()
-    blank = column.isnull() | (text == "")
+    text = (_number_text(column) if column.type().is_floating() else as_text(table, name)).strip().lower()
+    blank = text.isnull() | (text == "")
     parts = []
     if condition.missing is not None:
         parts.append(blank if condition.missing else ~blank)

@@ -85,7 +85,7 @@ class Measuring:
     def record_columns(self, joined: Any, coded: Callable[[str], Any]) -> dict[str, Any]:
         """What one record adds, by measure: `<i>_n` and `<i>_x` (0 or 1), and `<i>_v` (value or person-time).
 
-        `<i>_o` is 1 where the numerator is met and the denominator is not.
+        `<i>_o` is 1 where the numerator is met and the denominator is not, `<i>_w` where a value is no number.
 
         joined : the records with the columns of the extract. coded : gives a coded column by its name.
         """
@@ -94,6 +94,7 @@ class Measuring:
             reading = _Reading(joined, coded, f"[measures.{name}]")
             eligible, met, value = reading.read(measure)
             eligible = eligible & self._in_period(measure, coded)
+            found[f"{number}_w"] = reading.wordy(measure).cast("float64")
             found[f"{number}_n"] = eligible.cast("float64")
             found[f"{number}_x"] = (eligible & met).cast("float64")
             outside = met & ~eligible if measure.numerator else ibis.literal(False)
@@ -265,6 +266,15 @@ class _Reading:
         met = self._met(measure, value)
         return eligible.fill_null(False), met, value
 
+    def wordy(self, measure: Measure) -> Any:
+        """Whether a record that would count holds something that is no number where a number is asked for."""
+        name = measure.value if isinstance(measure.value, str) else measure.person_time
+        if name is None or not self.joined[name].type().is_string():
+            return ibis.literal(False)
+        text = self.joined[name].strip()
+        filled = text.notnull() & (text != "") & text.try_cast("float64").isnull()
+        return (filled & self._all(measure.denominator)).fill_null(False)
+
     def _met(self, measure: Measure, value: Any) -> Any:
         if measure.standard is not None:
             return value <= measure.standard
@@ -409,7 +419,8 @@ def where_of(service: Service, name: str, key: str) -> str:
 def check_counts(service: Service, found: Mapping[str, Mapping[str, float]]) -> list[str]:
     """Stop at a measure that counts nobody; say where a numerator reaches beyond its denominator.
 
-    found : measure -> eligible, met (both), outside (numerator met, denominator not) in records.
+    found : measure -> eligible, met (both), outside (numerator met, denominator not) and wordy (a value that is no
+        number), in records.
     Returns notes. Raises ConfigError with file, key and mend.
     """
     notes = []
@@ -430,6 +441,10 @@ def check_counts(service: Service, found: Mapping[str, Mapping[str, float]]) -> 
                 "Every record that meets the numerator is outside the denominator.",
                 where=where_of(service, name, "numerator"),
                 mend="The numerator is a part of the denominator: widen the denominator, or mend the numerator.",
+            )
+        if counts["wordy"] > 0:
+            notes.append(
+                f"{measure.label}: {counts['wordy']:,.0f} records hold a value that is no number, and are not counted."
             )
         if counts["outside"] > 0:
             notes.append(

@@ -108,6 +108,7 @@ def count_place_outcomes(coded: CodedRecords, service: Service) -> tuple[pd.Data
         sums[f"{number}_n"] = table[f"{number}_n"].sum()
         sums[f"{number}_x"] = table[f"{number}_x"].sum()
         sums[f"{number}_o"] = table[f"{number}_o"].sum()
+        sums[f"{number}_w"] = table[f"{number}_w"].sum()
         if holds_values(measure):
             sums[f"{number}_v"] = table[f"{number}_v"].sum()
     grouped = table.group_by(list(PLACES)).agg(**sums)
@@ -119,6 +120,7 @@ def count_place_outcomes(coded: CodedRecords, service: Service) -> tuple[pd.Data
                 "eligible": float(frame[f"{number}_n"].sum()),
                 "met": float(frame[f"{number}_x"].sum()),
                 "outside": float(frame[f"{number}_o"].sum()),
+                "wordy": float(frame[f"{number}_w"].sum()),
             }
             for number, name in enumerate(measuring.measures)
         },
