@@ -519,6 +519,19 @@ def test_codes_in_a_column_of_floating_numbers_are_the_codes():
     pd.testing.assert_frame_equal(found.strata, expected.strata)
 
 
+@pytest.mark.parametrize("column", ["ethnic", "sex", "age"])
+def test_a_characteristic_that_is_known_of_nobody_has_its_people_in_rows_of_unknown_group(column):
+    rows = [{**row, column: None} for row in generated(11, rows=200)]
+    strata, _ = counted(rows, service({"missed": MEASURES["missed"]}))
+    name = {"ethnic": "ethnicity"}.get(column, column)
+    people = len({row["person"] for row in rows})
+    users = strata.strata[strata.strata["measure"] == USERS]
+    for _, here in users[users["characteristic"].str.contains(name)].groupby(["characteristic", "level"]):
+        assert here["people"].sum() == people
+        assert here.loc[here["status"] == "known", "people"].sum() == 0
+    assert users[users["characteristic"] == "all"]["people"].item() == people
+
+
 # ---------------------------------------------------------------- cost
 
 

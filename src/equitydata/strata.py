@@ -439,9 +439,14 @@ class _Folding:
         Crossed, a handful of people of a rare sex would hide the cells beside them: of a sum that is known, a small
         count cannot be hidden alone.
         """
-        across = self.people[second].groupby(self.people[second].index.map(two.fold)).sum()
-        groups = self.people[first].index.map(one.fold).nunique()
+        groups = self._people_of(first, one).size
+        across = self._people_of(second, two)
         return {str(name) for name, people in across.items() if people < self.least * max(groups, 1)}
+
+    def _people_of(self, name: str, level: Level) -> pd.Series:
+        """People by group of a level; empty where nobody's group is known."""
+        people = self.people.get(name, pd.Series(dtype="float64"))
+        return people.groupby(people.index.map(level.fold)).sum()
 
     def _crossed_levels(self, first: str, second: str) -> list[tuple[Level, Level]]:
         """Every level of the first with the coarsest of the second: fifths or core20 rather than deciles."""
@@ -480,7 +485,7 @@ class _Folding:
             rare = self._rare(first, one, second, two)
             across = [name for name in two.declared if name not in rare]
             # Nobody is in some declared groups of the second: they are crossed with nobody and left out.
-            met = set(self.people[second].index.map(two.fold))
+            met = set(self._people_of(second, two).index)
             across = [name for name in across if name in met]
             declared = tuple(f"{a}{CROSS_CATEGORY}{b}" for a in one.declared for b in across)
             collected = frozenset(f"{a}{CROSS_CATEGORY}{b}" for a in one.collected for b in across)
