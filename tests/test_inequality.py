@@ -217,7 +217,7 @@ def test_unknown_and_empty_groups_are_left_out_and_counted() -> None:
             """)
     )
     assert (found["groups"] == 4).all() and (found["left_out"] == 3).all()
-    assert found["note"].str.contains("20% of people are of unknown group and left out").all()
+    assert found["note"].str.contains("about 20% of people are of unknown group and left out").all()
     assert found["note"].str.contains("groups that nobody is in, left out: 1").all()
     same = summaries(strata_drawn(ETHNICITY.replace("200  | 60", "150  | 45")))
     assert found["value"].to_dict() == pytest.approx(same["value"].to_dict())

@@ -557,3 +557,48 @@ def test_twice_the_measures_ask_the_engine_no_more_often(monkeypatch):
     once, twice = (asked_of_the_engine(measures, monkeypatch) for measures in (four, eight))
     assert once == twice
     assert min(once.values()) > 0
+
+
+# ---------------------------------------------------------------- what extracts hold
+
+
+def test_negative_and_infinite_values_are_left_out_and_told():
+    rows = generated(12)
+    for place, row in enumerate(rows):
+        row["wait"] = ["inf", "1e400", "5"][place % 3]
+        row["days_in"] = ["-3", "2"][place % 2]
+    strata, _ = counted(rows, service({name: MEASURES[name] for name in ("wait", "falls")}))
+    whole = strata.strata[strata.strata["characteristic"] == "all"].set_index("measure")
+    fives = sum(row["wait"] == "5" for row in rows)
+    assert (whole.loc["wait", "n"], whole.loc["wait", "x"]) == (fives, 5 * fives)
+    assert whole.loc["falls", "n"] == 2 * sum(row["days_in"] == "2" for row in rows)
+    assert sum("no number that can be counted" in note for note in strata.notes) == 2
+
+
+def test_no_time_at_risk_at_all_is_refused():
+    words = refused({"falls": MEASURES["falls"]}, [{**row, "days_in": "0"} for row in generated(12)])
+    assert "person-time of all records is 0" in words
+    assert "[measures.falls] person_time" in words
+
+
+def test_days_with_a_time_zone_are_those_of_the_clock_on_the_wall():
+    rows = [{**row, "date": "2025-06-01", "referred": "2025-05-20"} for row in generated(12, rows=60)]
+    frame = pd.DataFrame(rows)
+    frame["date"] = pd.to_datetime(frame["date"]).dt.tz_localize("Europe/London")
+    strata, _ = counted(frame, service({"apart": MEASURES["apart"]}))
+    whole = strata.strata[(strata.strata["characteristic"] == "all") & (strata.strata["measure"] == "apart")]
+    assert whole["x"].item() / whole["n"].item() == 12
+
+
+def test_the_whole_run_holds_with_every_kind_of_measure_and_groups_that_nobody_is_in():
+    result = eq.analyse(service(), pd.DataFrame(generated(13)))
+    table = result.comparisons
+    medians = table[(table["measure"] == "median_wait") & (table["characteristic"] == "ethnicity")]
+    empty = medians[(medians["category"] == "Pakistani") & (medians["comparator"] == "rest")]
+    assert empty["people"].eq(0).all()
+    assert set(empty["flag"]) <= {"insufficient_data", ""}
+    assert set(result.outcomes["measure"]) == set(MEASURES)
+    seen = result.outcomes[
+        (result.outcomes["measure"] == "seen") & (result.outcomes["characteristic"] == "all")
+    ]
+    assert seen["people"].item() > 0

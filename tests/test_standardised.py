@@ -168,7 +168,9 @@ def test_a_rare_sex_that_the_group_lacks_is_left_out_and_said() -> None:
     sizes = even("AB", 60) | {("B", 35, "Indeterminate"): 37}
     records = people(sizes, 0.4)
     found = worked_out(records)
-    assert found.loc["A", "standardised_note"] == "standardised: a sex that is 3% of the whole is left out"
+    assert (
+        found.loc["A", "standardised_note"] == "standardised: a sex that is under 5% of the whole is left out"
+    )
     covered = records[records["sex"] != "Indeterminate"]
     assert found.loc["A", "standardised"] == pytest.approx(plain(covered, "A", ["age_from", "sex"]))
     assert found.loc["B", "standardised_note"] == ""
@@ -224,7 +226,7 @@ def test_people_of_unknown_age_or_sex_are_left_out_and_said() -> None:
     unknown = people({("A", -1, "Female"): 100, ("A", 35, ""): 33}, 0.9)
     found = worked_out(pd.concat([records, unknown], ignore_index=True)).loc["A"]
     assert found["standardised"] == pytest.approx(plain(records, "A", ["age_from", "sex"]))
-    assert found["standardised_note"] == "standardised: 25% of unknown age or sex left out"
+    assert found["standardised_note"] == "standardised: about 25% of unknown age or sex left out"
 
 
 def test_without_any_age_the_structure_is_by_sex_and_without_either_there_is_none() -> None:

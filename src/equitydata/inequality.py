@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from equitydata.roughly import roughly
 from equitydata.rulebook import Rulebook, stratum_levels
 from equitydata.service import Measure
 from equitydata.stats import inequality as measures_of
@@ -176,7 +177,9 @@ def _level(
         notes.append(f"groups of too few people for limits, left out: {small}")
     total = kept["people"].sum() + unknown["people"].sum()
     if len(unknown) and total > 0:
-        notes.append(f"{unknown['people'].sum() / total:.0%} of people are of unknown group and left out")
+        notes.append(
+            f"{roughly(unknown['people'].sum() / total)} of people are of unknown group and left out"
+        )
     return _Level(
         measure=measure,
         statistic=statistic,

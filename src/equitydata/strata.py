@@ -241,18 +241,20 @@ def _levels(name: str, people: pd.Series, lists: Sequence[str], rulebook: Rulebo
         else:
             found.append(_listed_level(name, level, rule, met, lists))
     # A level that tells no more than the one before it (a list of five groups has no detailed ones) is left out.
-    return [
+    kept = [
         level
         for place, level in enumerate(found)
         if len(level.declared) > 1 and not any(_same(level, other) for other in found[:place])
     ]
+    # A characteristic that is known of nobody still has its people, in rows of unknown group.
+    return kept or found[:1]
 
 
 def _own_words(people: pd.Series, least: float) -> list[Level]:
     """The extract's own words; those that few people share are one group."""
     fold = few_together(people, least)
     declared = tuple(sorted(set(fold.values()), key=lambda name: (name == FEW, name)))
-    return [Level("detailed", "", False, fold, declared, frozenset(declared))] if len(declared) > 1 else []
+    return [Level("detailed", "", False, fold, declared, frozenset(declared))]
 
 
 def _same(level: Level, other: Level) -> bool:
@@ -428,9 +430,10 @@ class _Folding:
             for one, two in self._crossed_levels(first, second):
                 rare = self._rare(first, one, second, two)
                 across = here["category_2"].map(two.fold)
-                both = (
-                    here["category"].map(one.fold).str.cat(across.mask(across.isin(rare)), sep=CROSS_CATEGORY)
-                )
+                sides = (here["category"].map(one.fold), across.mask(across.isin(rare)))
+                # As text even where nobody's group is known.
+                left, right = (side.astype("string") for side in sides)
+                both = (left + CROSS_CATEGORY + right).astype(object)
                 yield f"{one.name}{CROSS}{two.name}", both, f"{first}{CROSS}{second}"
 
     def _rare(self, first: str, one: Level, second: str, two: Level) -> set[str]:

@@ -205,6 +205,16 @@ def said(*notes: TextArray | pd.Series) -> TextArray:
     return np.asarray(joined[codes] if len(codes) else np.empty(0, dtype=object))
 
 
+def _with_empty_groups(known: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """The values, with a row of nobody for each group of quantiles that nobody is in: its rest is everyone."""
+    groups = frame.loc[frame["statistic"] == "quantile", GROUP].drop_duplicates()
+    met = pd.MultiIndex.from_frame(known[GROUP])
+    absent = groups[~pd.MultiIndex.from_frame(groups).isin(met)]
+    some = known.drop_duplicates(LEVEL)[[*LEVEL, "value"]]
+    added = absent.merge(some, on=LEVEL, validate="many_to_one").assign(people=0.0, status=KNOWN)
+    return pd.concat([known, added[known.columns.intersection(added.columns)]], ignore_index=True)
+
+
 def _with_quantiles(
     frame: pd.DataFrame,
     values: pd.DataFrame,
@@ -217,7 +227,9 @@ def _with_quantiles(
     frame = frame.assign(lower=np.nan, upper=np.nan, overall=np.nan)
     if not (frame["statistic"] == "quantile").any() or values.empty:
         return frame
-    known = values[(values["status"] == KNOWN) & values["measure"].isin(list(measures))]
+    known = _with_empty_groups(
+        values[(values["status"] == KNOWN) & values["measure"].isin(list(measures))], frame
+    )
     found = [
         _level_quantiles(level, keys, float(measures[str(keys[0])].quantile or 0.5), confidence, rest=rest)
         for keys, level in known.groupby(LEVEL, sort=False)

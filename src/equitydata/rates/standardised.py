@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from equitydata.roughly import roughly
 from equitydata.service import Measure
 from equitydata.stats.answers import FloatArray, TextArray, add_note, texts
 from equitydata.stats.one_group import directly_standardised_rate, wilson
@@ -344,7 +345,7 @@ def _note_left_out(notes: TextArray, n: FloatArray, used: FloatArray, bands: _Ba
     with np.errstate(invalid="ignore", divide="ignore"):
         unknown = 1 - used / n
     for at in np.flatnonzero(unknown > 1 - MOST_KNOWN):
-        add_note(notes, np.arange(len(notes)) == at, f"{unknown[at]:.0%} of unknown age or sex left out")
+        add_note(notes, np.arange(len(notes)) == at, f"{roughly(unknown[at])} of unknown age or sex left out")
     for at in np.flatnonzero((bands.left_out >= LEFT_OUT_UNSAID) & (bands.left_out <= MOST_LEFT_OUT)):
-        covered = f"a sex that is {bands.left_out[at]:.0%} of the whole is left out"
+        covered = f"a sex that is {roughly(bands.left_out[at])} of the whole is left out"
         add_note(notes, np.arange(len(notes)) == at, covered)

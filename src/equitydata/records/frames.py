@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from equitydata.errors import InputError
 from equitydata.records.preflight import clean_names
@@ -105,4 +106,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(pa.string())
     if pa.types.is_float16(kind):
         return column.cast(pa.float32())
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        # The day that the clock on the wall showed, and not that of Greenwich.
+        return pc.local_timestamp(column)
     return column

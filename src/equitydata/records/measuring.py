@@ -27,6 +27,8 @@ from equitydata.service import Condition, DaysApart, Measure, Service
 SLOT_BITS = 13
 SLOTS_A_WORD = 4
 LARGEST_COUNT = 2**SLOT_BITS - 1
+# Beyond this a value is a fault of the extract; its square would leave no digit to the others.
+LARGEST_VALUE = 1e12
 UNDATED = "No date"
 STEPS = {"month": "M", "quarter": "Q", "year": "Y"}
 
@@ -258,7 +260,7 @@ class _Reading:
         eligible = self._all(measure.denominator)
         value = None
         if measure.value is not None or measure.person_time is not None:
-            value = self._value(measure.value if measure.value is not None else str(measure.person_time))
+            value = self._number(measure)
             eligible = eligible & value.notnull()
             value = value.fill_null(0.0)
         if measure.per_residents:
@@ -267,13 +269,26 @@ class _Reading:
         return eligible.fill_null(False), met, value
 
     def wordy(self, measure: Measure) -> Any:
-        """Whether a record that would count holds something that is no number where a number is asked for."""
+        """Whether a record that would count holds something that cannot be counted where a number is asked for."""
         name = measure.value if isinstance(measure.value, str) else measure.person_time
-        if name is None or not self.joined[name].type().is_string():
+        if name is None:
             return ibis.literal(False)
-        text = self.joined[name].strip()
-        filled = text.notnull() & (text != "") & text.try_cast("float64").isnull()
-        return (filled & self._all(measure.denominator)).fill_null(False)
+        column = self.joined[name]
+        filled = column.notnull()
+        if column.type().is_string():
+            filled = filled & (column.strip() != "")
+        elif column.type().is_floating():
+            filled = filled & ~column.isnan()
+        lost = filled & self._number(measure).isnull()
+        return (lost & self._all(measure.denominator)).fill_null(False)
+
+    def _number(self, measure: Measure) -> Any:
+        """The value or the person-time of a measure, null where it is none."""
+        if measure.value is not None:
+            return self._value(measure.value)
+        time = self._value(str(measure.person_time))
+        # Nobody is at risk for less than no time.
+        return ibis.ifelse(time >= 0, time, ibis.null("float64"))
 
     def _met(self, measure: Measure, value: Any) -> Any:
         if measure.standard is not None:
@@ -307,9 +322,13 @@ class _Reading:
             return ibis.ifelse(both, (last - first).cast("float64"), ibis.null("float64"))
         column = self.joined[value]
         if column.type().is_numeric():
-            number = column.cast("float64")
-            return ibis.ifelse(number.isnan(), ibis.null("float64"), number)
-        return as_text(self.joined, value).strip().try_cast("float64")
+            return _usable(column.cast("float64"))
+        return _usable(as_text(self.joined, value).strip().try_cast("float64"))
+
+
+def _usable(number: Any) -> Any:
+    """A number that can be added up and squared; null for one that is infinite, none, or out of all reason."""
+    return ibis.ifelse(number.abs() <= LARGEST_VALUE, number, ibis.null("float64"))
 
 
 def date_columns(measure: Measure) -> tuple[str, ...]:
@@ -420,7 +439,7 @@ def check_counts(service: Service, found: Mapping[str, Mapping[str, float]]) -> 
     """Stop at a measure that counts nobody; say where a numerator reaches beyond its denominator.
 
     found : measure -> eligible, met (both), outside (numerator met, denominator not) and wordy (a value that is no
-        number), in records.
+        number), in records; and time, the sum of the person-time.
     Returns notes. Raises ConfigError with file, key and mend.
     """
     notes = []
@@ -436,6 +455,12 @@ def check_counts(service: Service, found: Mapping[str, Mapping[str, float]]) -> 
                 where=where_of(service, name, key),
                 mend="Look at how the column is filled: `equitydata check` lists the values that were met.",
             )
+        if measure.statistic == "rate" and counts["time"] == 0:
+            raise ConfigError(
+                "The person-time of all records is 0: there is nothing to relate events to.",
+                where=where_of(service, name, "person_time"),
+                mend="Name the column that holds the time at risk.",
+            )
         if measure.numerator and counts["met"] == 0 and counts["outside"] > 0:
             raise ConfigError(
                 "Every record that meets the numerator is outside the denominator.",
@@ -444,7 +469,8 @@ def check_counts(service: Service, found: Mapping[str, Mapping[str, float]]) -> 
             )
         if counts["wordy"] > 0:
             notes.append(
-                f"{measure.label}: {counts['wordy']:,.0f} records hold a value that is no number, and are not counted."
+                f"{measure.label}: {counts['wordy']:,.0f} records hold a value that is no number that "
+                "can be counted, and are left out."
             )
         if counts["outside"] > 0:
             notes.append(

@@ -21,7 +21,7 @@ from equitydata.records.coded import CodedRecords
 from equitydata.records.fields import KNOWN_RANK, STATUS_RANKS, CodedField
 from equitydata.records.measuring import UNDATED, Measuring, check_counts, holds_values
 from equitydata.records.persons import People
-from equitydata.service import Service
+from equitydata.service import Measure, Service
 
 USERS = "users"
 ALL = "all"
@@ -121,6 +121,7 @@ def count_place_outcomes(coded: CodedRecords, service: Service) -> tuple[pd.Data
                 "met": float(frame[f"{number}_x"].sum()),
                 "outside": float(frame[f"{number}_o"].sum()),
                 "wordy": float(frame[f"{number}_w"].sum()),
+                "time": float(frame[f"{number}_v"].sum()) if f"{number}_v" in frame else 0.0,
             }
             for number, name in enumerate(measuring.measures)
         },
@@ -240,7 +241,7 @@ class _Counting:
         users = strata.assign(measure=USERS, **dict.fromkeys(SUMS, frame["everyone"].astype("float64")))
         found = [users]
         for number, (name, measure) in enumerate(self.measuring.measures.items()):
-            sums = _sums_of(frame, number, one_each(measure.counts, measure.statistic))
+            sums = _sums_of(frame, number, measure)
             found.append(strata.assign(measure=name, **sums))
         return pd.concat(found, ignore_index=True)[["measure", *keys, *SUMS]]
 
@@ -290,7 +291,7 @@ class _Counting:
             for slot, label in enumerate(labels):
                 if label == UNDATED:
                     continue
-                here = _sums_of(frame, number, single, f"_{slot}")
+                here = _sums_of(frame, number, measure, f"_{slot}")
                 found.append(strata.assign(measure=name, period=label, order=slot + 1, **here))
             cross = {each: frame[f"{number}_{each}"].fillna(0).astype("float64") for each in PAIR_SUMS}
             pairs.append(strata.assign(measure=name, **cross))
@@ -317,8 +318,7 @@ class _Counting:
                 sums |= self._measure_sums(f"{number}", "", one_each(measure.counts, measure.statistic))
             frame = self.people.coded.engine.to_frame(self.table.group_by(place=self.table[by]).agg(**sums))
             for number, (name, measure) in chosen.items():
-                single = one_each(measure.counts, measure.statistic)
-                here = pd.DataFrame(_sums_of(frame, number, single))
+                here = pd.DataFrame(_sums_of(frame, number, measure))
                 rows.append(
                     here.assign(measure=name, by=by, place=frame["place"].map(dict(enumerate(labels))))
                 )
@@ -446,12 +446,15 @@ def one_each(counts: str, statistic: str) -> bool:
     return counts == "people" and statistic == "share"
 
 
-def _sums_of(frame: pd.DataFrame, number: int, single: bool, slot: str = "") -> dict[str, pd.Series]:
+def _sums_of(frame: pd.DataFrame, number: int, measure: Measure, slot: str = "") -> dict[str, pd.Series]:
     """The columns of SUMS of one measure from a counted frame."""
     prefix = f"{number}{slot}_"
     n, x = (frame[f"{prefix}{each}"].fillna(0).astype("float64") for each in ("n", "x"))
-    if single:
+    if one_each(measure.counts, measure.statistic):
         return {"people": n, "cases": x, "n": n, "x": x, "nn": n, "nx": x, "xx": x}
+    if measure.statistic == "population_rate":
+        # Their denominator comes later, from the residents; people are those who had it.
+        frame = frame.assign(**{f"{prefix}people": frame[f"{prefix}cases"]})
     return {each: frame[f"{prefix}{each}"].fillna(0).astype("float64") for each in SUMS}
 
 

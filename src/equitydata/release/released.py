@@ -36,6 +36,9 @@ from equitydata.release.hiding import Flags
 from equitydata.release.linked import SHARE, linked_rows
 from equitydata.result import MATURITY_TABLES, EquityResult
 from equitydata.rulebook import DisclosureRule, disclosure_rule
+from equitydata.stats.one_group.counts import count_limits
+from equitydata.stats.one_group.proportions import wilson
+from equitydata.strata import USERS
 from equitydata.tables import HIDDEN, SPECS, TableSpec, with_shares
 
 FEW = "[values held by few records]"
@@ -66,8 +69,11 @@ def release(result: EquityResult, rule: str | None = None) -> EquityResult:
 
     tables = {name: released(name, frame) for name, frame in ready.items()}
     tables = _without_summaries_of_hidden(tables, chosen)
+    hidden_cells = {name: int(frame[HIDDEN].sum()) for name, frame in tables.items() if HIDDEN in frame}
+    if chosen.hide_up_to and len(tables.get("findings", ())):
+        tables["findings"] = _findings_as_shown(tables)
     own = {name: released(name, getattr(result.maturity, name)) for name in MATURITY_TABLES}
-    every = {**tables, **own}
+    hidden_cells |= {name: int(frame[HIDDEN].sum()) for name, frame in own.items() if HIDDEN in frame}
     return replace(
         result,
         about=replace(result.about, people=round_count(result.about.people, chosen)),
@@ -77,7 +83,7 @@ def release(result: EquityResult, rule: str | None = None) -> EquityResult:
         ),
         notes=tuple(release_words(note, chosen) for note in result.notes),
         disclosure=chosen.name,
-        hidden_cells={name: int(frame[HIDDEN].sum()) for name, frame in every.items() if HIDDEN in frame},
+        hidden_cells=hidden_cells,
     )
 
 
@@ -103,6 +109,8 @@ def release_table(
     if linked is not None:
         hidden = hidden | linked
     shown = frame.copy()
+    if spec.name == "representation" and rule.hide_up_to:
+        shown["_true_numerator"] = pd.to_numeric(shown["numerator"], errors="coerce").astype("float64")
     for column in spec.counts:
         numbers = pd.to_numeric(shown[column], errors="coerce").astype("float64")
         shown[column] = round_counts(numbers, rule).where(~places, numbers).where(~hidden)
@@ -110,9 +118,8 @@ def release_table(
         numbers = pd.to_numeric(shown[column], errors="coerce").astype("float64")
         shown[column] = numbers.where(~hidden)
     if rule.hide_up_to:
-        shown = worked_out_again(shown, spec)
-        for column in spec.estimates:
-            shown[column] = significant(shown[column])
+        shown = worked_out_again(shown, spec, confidence=confidence)
+        shown = with_few_digits(shown, spec)
     for share in spec.shares:
         if {share.lower, share.upper} <= set(spec.columns):
             shown = with_shares(shown, confidence=confidence, share=share)
@@ -121,31 +128,70 @@ def release_table(
     return shown.assign(**{HIDDEN: hidden})
 
 
-DIGITS = 3
+DIGITS, LIMIT_DIGITS = 3, 2
+# Limits that rest on so many events keep all digits: with fewer, the digits would tell the events to the last one.
+MANY = 100
+# A p-value is written as the next of these: its digits would tell the four counts behind it.
+P_STEPS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
+P_VALUES = ("p", "p_adjusted")
 
 
-def significant(values: pd.Series) -> pd.Series:
-    """Numbers to three significant digits; 0, missing and infinite ones stay."""
+def with_few_digits(shown: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """Estimates to three digits, limits that rest on few events to two, p-values as the next step above them."""
+    few = np.zeros(len(shown), dtype=bool)
+    for column in {"numerator", "comparator_numerator", "people"} & set(spec.counts):
+        few |= ~(_floats(shown[column]) >= MANY)
+    if "statistic" in shown:
+        # Sums of values stand behind the limits of means, and no count.
+        values = np.array(shown["statistic"].isin(["mean", "quantile"]), dtype=bool)
+    else:
+        values = np.zeros(len(shown), dtype=bool)
+    found = shown.copy()
+    for column in spec.estimates:
+        if column in P_VALUES:
+            found[column] = next_step(shown[column])
+        elif column.endswith(("lower", "upper")):
+            exact = significant(shown[column])
+            coarse = significant(shown[column], digits=LIMIT_DIGITS)
+            keeps = values & (not column.startswith("ratio"))
+            found[column] = coarse.where(few & ~keeps, exact)
+        else:
+            found[column] = significant(shown[column])
+    return found
+
+
+def next_step(p: pd.Series) -> pd.Series:
+    """Each p-value as the smallest of P_STEPS that is not below it; missing stays missing."""
+    numbers = _floats(p)
+    place = np.searchsorted(P_STEPS, np.where(np.isnan(numbers), 1.0, numbers) - 1e-12)
+    return pd.Series(
+        np.where(np.isnan(numbers), np.nan, np.asarray(P_STEPS)[np.minimum(place, 6)]), index=p.index
+    )
+
+
+def significant(values: pd.Series, *, digits: int = DIGITS) -> pd.Series:
+    """Numbers to so many significant digits; 0, missing and infinite ones stay."""
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float)
     usable = np.isfinite(numbers) & (numbers != 0)
     # Below 1e-300 the power itself would overflow, and nobody reads the digits.
     exponent = np.clip(np.floor(np.log10(np.abs(np.where(usable, numbers, 1.0)))), -300, 300)
     # Divided and not multiplied by 10 to a negative power: 0.123 stays the nearest number to 0.123.
-    up, down = 10.0 ** np.maximum(DIGITS - 1 - exponent, 0), 10.0 ** np.maximum(exponent - DIGITS + 1, 0)
+    up, down = 10.0 ** np.maximum(digits - 1 - exponent, 0), 10.0 ** np.maximum(exponent - digits + 1, 0)
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = np.round(numbers * up / down) / up * down
     return pd.Series(np.where(usable, rounded, numbers), index=values.index)
 
 
-def worked_out_again(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+def worked_out_again(frame: pd.DataFrame, spec: TableSpec, *, confidence: float = 0.95) -> pd.DataFrame:
     """Shares, rates, gaps and ratios of a released table from the counts that it shows.
 
-    Limits move with their estimate. Values that are standardised or adjusted, means and quantiles stay, and so do
+    Limits of rates, and all of representation, are worked out from the shown counts too, as they would tell a count.
+    Other limits move with their estimate. Values that are standardised or adjusted, means and quantiles stay, and so do
     figures that come from elsewhere, such as a target.
     """
     shown = frame.copy()
     if spec.name == "representation":
-        return _representation_again(shown)
+        return _representation_again(shown, confidence)
     if "statistic" not in spec.columns or "numerator" not in spec.columns:
         return shown
     counted = np.array(frame["statistic"].isin([SHARE, "rate", "population_rate"]), dtype=bool)
@@ -160,6 +206,8 @@ def worked_out_again(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
         shown[value] = np.where(usable, again, before)
         if not prefix and {"lower", "upper"} <= set(spec.columns):
             _scale(shown, ("lower", "upper"), before, again, usable)
+    if {"lower", "upper", "design_effect"} <= set(spec.columns):
+        _rate_limits(shown, counted & np.array(frame["statistic"] != SHARE, dtype=bool), confidence)
     if {"difference", "comparator_numerator"} <= set(spec.columns):
         gap = _floats(shown["value"]) - _floats(shown["comparator_value"])
         _move(shown, "difference", gap, counted)
@@ -167,18 +215,47 @@ def worked_out_again(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     return shown
 
 
-def _representation_again(shown: pd.DataFrame) -> pd.DataFrame:
+def _rate_limits(shown: pd.DataFrame, where: np.ndarray, confidence: float) -> None:
+    """Limits of rates from the shown counts, divided by the design effect as the true ones were."""
+    effect = np.nan_to_num(_floats(shown["design_effect"]), nan=1.0)
+    events, time = (_floats(shown[column]) / effect for column in ("numerator", "denominator"))
+    lower, upper = count_limits(np.where(where, events, np.nan), confidence=confidence)
+    for name, limit in (("lower", lower), ("upper", upper)):
+        shown[name] = np.where(where & np.isfinite(limit), _over(limit, time), _floats(shown[name]))
+
+
+def _over(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: np.ndarray = np.where(bottom > 0, top / bottom, np.nan)
+    return found
+
+
+def _representation_again(shown: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Every estimate from the shown counts and the residents, which are public; missing ones stay missing."""
     people, of = _floats(shown["numerator"]), _floats(shown["denominator"])
     residents, theirs = _floats(shown["residents"]), _floats(shown["residents_share"])
-    every = np.ones(len(shown), dtype=bool)
-    share = _quotient(shown["numerator"], shown["denominator"])
-    _stretch(shown, "ratio", _quotient(share, theirs), every)
-    _move(shown, "gap", share - theirs, every)
-    _move(shown, "gap_people", people - of * theirs, every)
-    _stretch(shown, "rate", 1000 * _quotient(people, residents), every)
-    unknown = _floats(shown["unknown"])
-    _move(shown, "share_of_all", _quotient(people, of + unknown), every)
-    return shown
+    share = _over(people, of)
+    low, high = wilson(np.where(people <= of, people, np.nan), of, confidence=confidence)
+    fewest, most = count_limits(people, confidence=confidence)
+    standard = _floats(shown["standardised_ratio"])
+    before = _floats(shown["_true_numerator"]) if "_true_numerator" in shown else people
+    expected = _over(before, standard)
+    again = {
+        "ratio": (_over(share, theirs), _over(low, theirs), _over(high, theirs)),
+        "gap": (share - theirs, low - theirs, high - theirs),
+        "rate": tuple(1000 * _over(each, residents) for each in (people, fewest, most)),
+        "standardised_ratio": tuple(_over(each, expected) for each in (people, fewest, most)),
+    }
+    for name, estimates in again.items():
+        for column, values in zip((name, f"{name}_lower", f"{name}_upper"), estimates, strict=True):
+            had = np.isfinite(_floats(shown[column]))
+            shown[column] = np.where(had, values, np.nan)
+    for column, values in (
+        ("gap_people", people - of * theirs),
+        ("share_of_all", _over(people, of + _floats(shown["unknown"]))),
+    ):
+        shown[column] = np.where(np.isfinite(_floats(shown[column])), values, np.nan)
+    return shown.drop(columns="_true_numerator", errors="ignore")
 
 
 def _floats(values: pd.Series) -> np.ndarray:
@@ -252,7 +329,8 @@ def _without_summaries_of_hidden(
 ) -> dict[str, pd.DataFrame]:
     """Summaries and tests rounded, and withheld where a hidden group could be worked out from one.
 
-    That is so where a summary names a hidden group, and where fewer than two groups of its level are shown.
+    That is so where a summary names a hidden group, where one group of its level is hidden alone (the figure would be
+    an equation for it), and where fewer than two are shown.
     """
     outcomes = tables.get("outcomes")
     found = dict(tables)
@@ -273,17 +351,76 @@ def _without_summaries_of_hidden(
         )
         lost = pd.Series(
             [
-                key in hidden and (shown.get(key, 0) < 2 or any(str(group) in words for group in hidden[key]))
+                key in hidden
+                and (
+                    len(hidden[key]) == 1
+                    or shown.get(key, 0) < 2
+                    or any(str(group) in words for group in hidden[key])
+                )
                 for key, words in zip(zip(*(frame[key] for key in keys), strict=True), compared, strict=True)
             ],
             index=frame.index,
             dtype=bool,
         )
-        numbers = {column: significant(frame[column]).mask(lost) for column in columns}
+        numbers = {
+            column: (
+                next_step(frame[column])
+                if column in P_VALUES
+                else significant(frame[column], digits=LIMIT_DIGITS if name == "tests" else DIGITS)
+            ).mask(lost)
+            for column in columns
+        }
         found[name] = frame.assign(
             **numbers, note=frame["note"].astype("object").fillna("").mask(lost, WITHHELD)
         )
     return found
+
+
+# Column of a finding -> the column of the released table that it repeats.
+_OF_COMPARISONS = {
+    name: name
+    for name in (
+        "value", "comparator_value", "difference", "difference_lower", "difference_upper", "ratio", "ratio_lower",
+        "ratio_upper",
+    )
+}  # fmt: skip
+_OF_REPRESENTATION = {
+    "value": "share",
+    "comparator_value": "residents_share",
+    **{f"difference{end}": f"gap{end}" for end in ("", "_lower", "_upper")},
+    **{f"ratio{end}": f"ratio{end}" for end in ("", "_lower", "_upper")},
+}
+
+
+def _findings_as_shown(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Findings with the numbers that the released tables show; hidden ones are left out.
+
+    A hidden finding would say by its presence that the group was flagged.
+    """
+    found = tables["findings"]
+    found = found[~found[HIDDEN].astype(bool)].reset_index(drop=True)
+    sources = []
+    if len(tables.get("comparisons", ())):
+        rest = tables["comparisons"]
+        rest = rest[(rest["comparator"] == "rest") & rest["adjustment"].isin(["crude", "adjusted"])]
+        adjusted = found["statistic"].astype(str).str.startswith("adjusted")
+        for name, rows in (("crude", ~adjusted), ("adjusted", adjusted)):
+            here = rest[rest["adjustment"] == name].rename(columns={"measure": "_key"})
+            sources.append((here, (found["about"] == "outcome") & rows, found["measure"], _OF_COMPARISONS))
+    if len(tables.get("representation", ())):
+        local = tables["representation"]
+        local = local[local["area_kind"] == "local"].rename(columns={"of": "_key"})
+        users = found["measure"].astype(str).where(found["measure"].astype(str) != "", USERS)
+        sources.append((local, found["about"] == "representation", users, _OF_REPRESENTATION))
+    for source, where, key, columns in sources:
+        keys = ["_key", "characteristic", "level", "category"]
+        one = source.drop_duplicates(keys).set_index(keys)
+        index = pd.MultiIndex.from_arrays([key, *(found[name] for name in keys[1:])])
+        for column, theirs in columns.items():
+            values = one[theirs].reindex(index).to_numpy(dtype=float)
+            usable = where.to_numpy(dtype=bool) & ~np.isnan(values)
+            found[column] = np.where(usable, values, _floats(found[column]))
+    return found.assign(order=np.arange(1, len(found) + 1))
 
 
 def _released_words(frame: pd.DataFrame, spec: TableSpec, rule: DisclosureRule) -> pd.DataFrame:

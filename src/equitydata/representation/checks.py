@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from equitydata.representation.populations import LOCAL, OLDEST, Place, Population, check_thresholds
+from equitydata.roughly import roughly
 from equitydata.service import Service
 from equitydata.strata import USERS
 from equitydata.tables import POPULATION_CHECKS_TABLE, empty, shape
@@ -186,12 +187,15 @@ def _area(each: Compared, found: Population, outside: float | None) -> Finding:
         return check, NOTE, "Where people live is not mapped, so how many live elsewhere is not known."
     limits = check_thresholds()["outside"]
     severity = WARNING if outside > limits["warning"] else NOTE if outside > limits["note"] else PASSED
-    return check, severity, f"{_about(outside)} of users of known residence live outside {found.place.name}."
+    return (
+        check,
+        severity,
+        f"{_sentence(roughly(outside))} of users of known residence live outside {found.place.name}.",
+    )
 
 
-def _about(share: float) -> str:
-    """A share in words that no small count can be read from."""
-    return "Under 1%" if share < 0.01 else f"About {share:.0%}"
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]
 
 
 def _large(each: Compared) -> Finding:
@@ -218,7 +222,7 @@ def _not_stated(each: Compared, found: Population) -> Finding:
     )
     words = "The group of everybody is known."
     if share > 0:
-        words = f"{_about(share)} of people have no known group and are in no share."
+        words = f"{_sentence(roughly(share))} of people have no known group and are in no share."
     if found.unanswered:
         silent = found.unanswered / (found.total + found.unanswered)
         words += f" {silent:.1%} of residents did not answer and are left out."

@@ -47,7 +47,7 @@ OUTCOMES_TABLE = TableSpec(
     },
     counts=("people", "numerator", "denominator"),
     shares=(Share(only=("statistic", "share"), design_effect="design_effect"),),
-    derived=("note",),
+    derived=("method", "note"),
     estimates=(
         "value",
         "lower",
@@ -82,7 +82,7 @@ COMPARISONS_TABLE = TableSpec(
         "value": "of the group",
         "comparator_value": "of the comparator",
         **_RATIO,
-        "p": "p-value against no difference; missing where none is tested",
+        "p": "p-value against no difference; written as the next of 0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1",
         "p_adjusted": "adjusted for the groups of the family (Benjamini-Hochberg)",
         "method": "methods of difference, ratio and test",
         "flag": "one of the six states; '' where the row is not flagged",
