@@ -24,6 +24,7 @@ from equitydata.release.released import (
 from equitydata.report.writing import share_columns
 from equitydata.result import MATURITY_TABLES
 from equitydata.rulebook import DisclosureRule, disclosure_rule, disclosure_rules
+from equitydata.stats.one_group.counts import count_limits
 from equitydata.tables import HIDDEN, SPECS, with_shares
 from tables_helper import analysed, table
 
@@ -382,7 +383,8 @@ def test_no_table_of_a_result_holds_a_small_or_unrounded_count(rule):
             some += len(kept)
             assert ((kept == 0) | (kept > rule.hide_up_to)).all() and (kept % rule.round_to == 0).all()
         if spec.counts:
-            assert found.hidden_cells[name] == frame[HIDDEN].sum()
+            if name != "findings":  # hidden ones are left out
+                assert found.hidden_cells[name] == frame[HIDDEN].sum()
             assert frame.loc[frame[HIDDEN], list(spec.counts)].isna().all(axis=None)
     assert some > 500 and sum(found.hidden_cells.values()) > 20
 
@@ -390,9 +392,42 @@ def test_no_table_of_a_result_holds_a_small_or_unrounded_count(rule):
 @strict_rule
 def test_rows_are_hidden_and_never_dropped(rule):
     true, found = frames(analysed()), frames(release(analysed(), rule.name))
-    assert {name: len(frame) for name, frame in true.items() if name != "codes"} == {
-        name: len(frame) for name, frame in found.items() if name != "codes"
-    }
+    apart = ("codes", "findings")
+    lengths, shown = ({n: len(f) for n, f in every.items() if n not in apart} for every in (true, found))
+    assert lengths == shown
+
+
+@strict_rule
+def test_hidden_findings_are_left_out_as_they_would_name_a_flagged_group(rule):
+    true, found = analysed().findings, release(analysed(), rule.name)
+    kept = found.findings
+    assert len(kept) == len(true) - found.hidden_cells["findings"]
+    assert list(kept["order"]) == list(range(1, len(kept) + 1))
+    assert not kept[HIDDEN].any()
+
+
+def test_digits_tell_no_count():
+    """p-values stand in steps, and limits that rest on few events have two digits."""
+    found = release(analysed(), "nhs")
+    p = pd.concat([found.comparisons["p"], found.representation["p"], found.table("tests")["p"]]).dropna()
+    assert len(p) > 20
+    assert set(p) <= {0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0}
+    true = pd.concat([analysed().comparisons["p"]]).reset_index(drop=True)
+    both = pd.DataFrame({"true": true, "shown": found.comparisons["p"]}).dropna()
+    assert (both["shown"] >= both["true"] - 1e-12).all()
+    rows = found.comparisons.query("adjustment == 'standardised'").dropna(subset="ratio_lower")
+    few = rows[(rows["numerator"] < 100) & (rows["ratio_lower"] > 0)]
+    assert all(float(f"{value:.2g}") == value for value in few["ratio_lower"])
+
+
+def test_rates_and_their_limits_are_those_of_the_shown_people():
+    found = release(analysed(), "nhs").representation
+    rows = found[found["rate"].notna() & (found["residents"] > 0)]
+    assert len(rows) > 5
+    assert np.allclose(rows["rate"], 1000 * rows["numerator"] / rows["residents"], rtol=0.006)
+    lower, upper = count_limits(rows["numerator"].to_numpy())
+    assert np.allclose(rows["rate_upper"], 1000 * upper / rows["residents"], rtol=0.06)
+    assert np.allclose(rows["rate_lower"], 1000 * lower / rows["residents"], rtol=0.06)
 
 
 def test_without_a_rule_nothing_is_hidden_or_rounded():

@@ -1,10 +1,10 @@
 """Result -> a result fit to share: the last step before anything is written.
 
-Counts are hidden whole: a row whose count is small, or whose complement is, loses every count and all that
-was worked out from it, and says so in its column `hidden`. The other counts are rounded, and shares, rates, limits,
-gaps and ratios are worked out again from what is shown; other estimates keep three significant digits. A table is
-covered by its specification in `tables`. Numbers of places (points of care) are neither people nor records and
-stay as they are.
+Counts are hidden whole: a row whose count is small, or whose complement is, loses every count and all that was
+worked out from it, and says so in its column `hidden`. The other counts are rounded, and shares, rates, limits,
+gaps and ratios are worked out again from what is shown; other estimates keep three significant digits, limits
+that rest on few events two, and p-values stand in steps. A table is covered by its specification in `tables`.
+Numbers of places (points of care) are neither people nor records and stay as they are.
 
 What is protected. No count of 1 to the rule's limit is written, nor a share, limit or flag that rests on one.
 Where the rows of a characteristic add up to a total that is shown (`statuses`, `categories`), no hidden count
@@ -140,7 +140,7 @@ def with_few_digits(shown: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     """Estimates to three digits, limits that rest on few events to two, p-values as the next step above them."""
     few = np.zeros(len(shown), dtype=bool)
     for column in {"numerator", "comparator_numerator", "people"} & set(spec.counts):
-        few |= ~(_floats(shown[column]) >= MANY)
+        few |= _floats(shown[column]) < MANY
     if "statistic" in shown:
         # Sums of values stand behind the limits of means, and no count.
         values = np.array(shown["statistic"].isin(["mean", "quantile"]), dtype=bool)

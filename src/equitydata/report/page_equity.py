@@ -15,7 +15,7 @@ import pandas as pd
 from equitydata.release.linked import ALL, CROSS, SHARE, USERS
 from equitydata.report.writing import HIDDEN_CELL, UNAVAILABLE_CELL, with_symbols
 from equitydata.result import EquityResult
-from equitydata.tables import EQUITY_TABLES, HIDDEN, SPECS, empty
+from equitydata.tables import EQUITY_TABLES, SPECS, empty
 
 FINDINGS_SHOWN = 5
 FLAGGED = ("disproportionate_high", "disproportionate_low", "different_small")
@@ -53,7 +53,7 @@ def equity_view(result: EquityResult, excerpt: Callable[..., Any]) -> dict[str, 
     return {
         "made": made,
         "measures": _measures(outcomes),
-        "findings": _findings(frames["findings"]),
+        "findings": _findings(frames["findings"], result.hidden_cells.get("findings", 0)),
         "outcomes": [
             {
                 "name": name,
@@ -164,12 +164,9 @@ def _measures(outcomes: pd.DataFrame) -> Shown:
     return [_outcome({str(key): cell for key, cell in row.items()}) for row in whole.to_dict("records")]
 
 
-def _findings(frame: pd.DataFrame) -> dict[str, Any]:
-    hidden = frame[HIDDEN].astype(bool) if HIDDEN in frame else pd.Series(False, index=frame.index)
-    rows = [
-        _finding({str(key): cell for key, cell in row.items()}) for row in frame[~hidden].to_dict("records")
-    ]
-    return {"first": rows[:FINDINGS_SHOWN], "more": rows[FINDINGS_SHOWN:], "hidden": int(hidden.sum())}
+def _findings(frame: pd.DataFrame, hidden: int) -> dict[str, Any]:
+    rows = [_finding({str(key): cell for key, cell in row.items()}) for row in frame.to_dict("records")]
+    return {"first": rows[:FINDINGS_SHOWN], "more": rows[FINDINGS_SHOWN:], "hidden": hidden}
 
 
 def _comparisons(
