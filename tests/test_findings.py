@@ -894,3 +894,15 @@ def test_what_is_flagged_plainly_is_told_once_though_the_model_flags_it_too():
     found = find(comparisons=pd.concat([plain, plain.assign(adjustment="adjusted")], ignore_index=True))
     assert list(found["category"]).count("Bangladeshi") == 1
     assert "held equal" not in one(found, "Bangladeshi")["finding"]
+
+
+def test_what_is_clear_but_small_without_the_model_is_not_called_hidden():
+    plain = crude(TWO_FLAGS).assign(flag=["different_small", "no_evidence", "no_evidence"], harm="")
+    adjusted = plain.assign(
+        adjustment="adjusted",
+        flag=["disproportionate_high", "no_evidence", "no_evidence"],
+        harm=["harm", "", ""],
+    )
+    found = find(comparisons=pd.concat([plain, adjusted], ignore_index=True))
+    assert list(found["category"]).count("Bangladeshi") == 1
+    assert "held equal" not in one(found, "Bangladeshi")["finding"]

@@ -106,7 +106,10 @@ def _hidden_by_age(
         direction = side_of_one(number(row["ratio"]))
         family = flagged.setdefault(place[:2], [])
         here = replace(seen[place], flag=text(row["flag"]), harm=HARM)
-        if seen[place].flag in DIRECTIONS or any(_says_no_more(here, other) for other in family):
+        # What is clear but small without the model is told as such, and not as hidden.
+        if seen[place].flag in (*DIRECTIONS, DIFFERENT_SMALL) or any(
+            _says_no_more(here, other) for other in family
+        ):
             continue
         family.append(here)
         measure = measures.get(place[0])

@@ -18,6 +18,8 @@ from equitydata.result import EquityResult
 from equitydata.tables import EQUITY_TABLES, SPECS, empty
 
 FINDINGS_SHOWN = 5
+# A finding that age had hidden shows the values of the model.
+SHARES = (SHARE, f"adjusted {SHARE}")
 FLAGGED = ("disproportionate_high", "disproportionate_low", "different_small")
 FLAG_WORDS: Mapping[str, str] = {
     "disproportionate_high": "Disproportionately high",
@@ -323,7 +325,7 @@ def figure(value: Cell, statistic: str) -> str:
     """A value as its kind is read: a share in per cent, a rate of residents per 1,000, a mean as a number."""
     if isinstance(value, str):
         return value
-    if statistic == SHARE:
+    if statistic in SHARES:
         return _percent(value)
     return f"{value * 1000:,.1f} per 1,000" if statistic == "population_rate" else _number(value)
 
@@ -332,7 +334,7 @@ def gap(value: Cell, statistic: str) -> str:
     """A difference with its sign: of shares in percentage points."""
     if isinstance(value, str):
         return value
-    if statistic == SHARE:
+    if statistic in SHARES:
         return f"{value * 100:+.1f} points"
     if statistic == "population_rate":
         return f"{value * 1000:+,.1f} per 1,000"
