@@ -29,12 +29,11 @@ from equitydata.history.log import (
     with_run,
 )
 from equitydata.identifier_patterns import WITHHELD
-from equitydata.release import release
 from equitydata.report.folder import log_run
 from equitydata.rulebook import load_rulebook
 from equitydata.shown import MET, NOT_ASSESSED, NOT_MET
 from equitydata.tables import PROGRESS_TABLE, RUNS_TABLE, empty
-from tables_helper import analysed, table
+from tables_helper import analysed, released_as, table
 
 DAY = datetime.date(2026, 4, 1)
 RULES = load_rulebook()
@@ -204,7 +203,7 @@ def test_a_run_keeps_released_numbers_only(tmp_path):
     true = analysed().figure("joint_known")
     assert found["joint_known"] != true["numerator"] / true["denominator"]
     assert found["joint_known"] == round(true["numerator"] / 5) * 5 / 90
-    shown = release(analysed()).findings  # hidden findings are in no report
+    shown = released_as().findings  # hidden findings are in no report
     expected = len(analysed().maturity.next_steps) + len(shown)
     assert found["recommendations"] == expected
     compared = analysed().representation["ratio"].notna().any()

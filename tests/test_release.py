@@ -8,25 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equitydata.errors import ConfigError
-from equitydata.release.linked import linked_rows
-from equitydata.release.released import (
-    ADDS_UP,
-    FEW,
-    release,
-    release_table,
-    release_words,
-    round_count,
-    round_counts,
-    significant,
-    small_rows,
-)
+from equitydata.errors import ConfigError, DisclosureError
+from equitydata.model import Intake
+from equitydata.release import release, release_tables
+from equitydata.release.rounding import round_count, round_counts, significant
+from equitydata.release.smallness import first_hidden
+from equitydata.release.words import FEW, release_words
 from equitydata.report.writing import share_columns
 from equitydata.result import MATURITY_TABLES
 from equitydata.rulebook import DisclosureRule, disclosure_rule, disclosure_rules
 from equitydata.stats.one_group.counts import count_limits
 from equitydata.tables import HIDDEN, SPECS, with_shares
-from tables_helper import analysed, table
+from tables_helper import analysed, released_as, table
 
 NHS = disclosure_rule("nhs")
 RULES = list(disclosure_rules().values())
@@ -48,7 +41,7 @@ def framed(name, frame):
 
 def released(name, text, rule=NHS, **more):
     frame = table(text) if isinstance(text, str) else text
-    return release_table(framed(name, frame.assign(**more)), SPECS[name], rule, confidence=0.95)
+    return release_tables({name: framed(name, frame.assign(**more))}, rule).tables[name]
 
 
 def shares(*pairs, **more):
@@ -132,7 +125,7 @@ def test_tables_without_counts_pass_unchanged():
     identifiers = analysed().table("identifiers")
     areas = analysed().maturity.areas
     for name, frame in (("identifiers", identifiers), ("areas", areas)):
-        found = release_table(frame, SPECS[name], NHS, confidence=0.95)
+        found = release_tables({name: frame}, NHS).tables[name]
         pd.testing.assert_frame_equal(found, frame)
         assert found is not frame and HIDDEN not in found
 
@@ -171,7 +164,7 @@ def test_each_rule_hides_up_to_its_limit(name, hidden, first_shown):
 @settings(max_examples=15, deadline=None)
 def test_no_released_count_is_small_or_unrounded_and_hidden_rows_are_blank(spec, data):
     rule = data.draw(st.sampled_from(STRICT))
-    size = data.draw(st.integers(1, 6))
+    size = data.draw(st.integers(1, 4))
     numbers = st.integers(0, 40) | st.integers(0, 100_000)
     frame = pd.DataFrame(dict.fromkeys(spec.columns, "a"), index=range(size))
     if "statistic" in frame:
@@ -180,10 +173,10 @@ def test_no_released_count_is_small_or_unrounded_and_hidden_rows_are_blank(spec,
         frame[column] = data.draw(st.lists(numbers, min_size=size, max_size=size))
     for share in spec.shares:
         frame[share.denominator] = frame[share.denominator] + frame[share.numerator]
-    found = release_table(frame, spec, rule, confidence=0.95)
+    found = release_tables({spec.name: frame}, rule).tables[spec.name]
     for column in spec.counts:
         kept = found.loc[~found[HIDDEN], column]
-        assert ((kept == 0) | (kept > rule.hide_up_to)).all() and (kept % rule.round_to == 0).all()
+        assert written_under(kept, rule)
     guarded = [*spec.counts, *spec.derived, *spec.estimates, *share_columns(spec)]
     assert found.loc[found[HIDDEN], guarded].isna().all(axis=None)
     if not spec.text:
@@ -232,95 +225,107 @@ def test_a_point_of_care_that_is_still_needed_is_told():
 
 # ---------------------------------------------------------------- sums
 
+# A rule that hides and does not round: what is hidden alone in a sum is what the others leave.
+EXACT = disclosure_rule("hide-7-round-1")
+
 
 def statuses(*people, characteristic="ethnicity"):
-    names = [f"status {number}" for number in range(len(people))]
+    names = ["known", "declined", "unsure", "not_known", "invalid", "missing"][: len(people)]
     frame = pd.DataFrame({"characteristic": characteristic, "status": names, "people": people})
     return frame.assign(records=frame["people"] * 100, records_carried_back=frame["people"] * 100)
 
 
-def hidden_people(frame, rule=NHS):
-    found = released("statuses", frame, rule)
-    return sorted(frame.loc[found[HIDDEN].to_numpy(), "people"])
+def hidden_people(frame, rule=EXACT, **more):
+    found = release_tables(
+        {"statuses": framed("statuses", frame)}, rule, people=int(frame["people"].sum()), **more
+    )
+    return sorted(frame.loc[found.tables["statuses"][HIDDEN].to_numpy(), "people"])
 
 
-def test_a_hidden_count_does_not_stand_alone_in_its_sum():
+def test_a_hidden_count_that_the_others_would_leave_takes_another_with_it():
     # 982 people in all: with the rest shown, the 5 would be what is left.
-    assert hidden_people(statuses(900, 5, 62, 15, 0)) == [5, 15]
+    assert hidden_people(statuses(900, 5, 62, 15, 0), audit=False) == [5]
+    assert hidden_people(statuses(900, 5, 62, 15, 11)) == [5, 11]
+    # The least that can go: nobody knows any more that it is nobody.
+    assert hidden_people(statuses(900, 5, 62, 15, 0)) == [0, 5]
 
 
-def test_hidden_counts_whose_sum_is_small_do_not_stand_alone_either():
-    assert hidden_people(statuses(900, 2, 62, 3, 15)) == [2, 3, 15]
+def test_hidden_counts_whose_sum_leaves_them_too_little_room_take_another_with_them():
+    # 2 and 1 make 3: each is 1 or 2.
+    assert hidden_people(statuses(900, 2, 62, 1, 15), audit=False) == [1, 2]
+    assert hidden_people(statuses(900, 2, 62, 1, 15)) == [1, 2, 15]
+    # 3 and 5 make 8: each may be 1 to 7.
     assert hidden_people(statuses(900, 3, 62, 5, 15)) == [3, 5]
+
+
+def test_rounding_guards_a_lone_count_and_nothing_more_is_hidden():
+    assert hidden_people(statuses(900, 5, 62, 15, 0), NHS) == [5]
+
+
+def test_where_rounding_fits_too_well_the_audit_hides_more():
+    # 900 and 7 of 907: 905 is shown for 903 to 907, 900 for 898 to 902; with people known exactly, 7 would be told.
+    frame = statuses(898, 7)
+    assert hidden_people(frame, NHS, audit=False) == [7]
+    rows = 905 * 100
+    found = release_tables(
+        {"statuses": framed("statuses", frame.assign(records=[89800, 700]))},
+        NHS,
+        people=905,
+        intake=Intake(rows, (), ()),
+    )
+    assert found.tables["statuses"][HIDDEN].tolist()[1]
+    assert found.first["statuses"] == 1
 
 
 def test_where_nothing_is_small_nothing_more_is_hidden():
     assert hidden_people(statuses(900, 8, 62, 15, 0)) == []
 
 
-def test_where_no_other_count_is_left_nothing_more_can_be_hidden():
-    assert hidden_people(statuses(5, 0, 0)) == [5]
-    assert hidden_people(statuses(5, 900, 0)) == [5, 900]
-
-
 def test_each_characteristic_is_a_sum_of_its_own():
     both = pd.concat(
-        [statuses(900, 5, 62), statuses(800, 12, 9, characteristic="language")], ignore_index=True
+        [statuses(900, 5, 77), statuses(800, 91, 91, characteristic="language")], ignore_index=True
     )
-    assert hidden_people(both) == [5, 62]
+    found = release_tables({"statuses": framed("statuses", both)}, EXACT, people=982)
+    assert sorted(both.loc[found.tables["statuses"][HIDDEN].to_numpy(), "people"]) == [5, 77]
 
 
 def test_records_are_protected_as_people_are():
-    # Two rows are hidden for their people; in the records one of them holds nothing, so the other stood alone.
+    # In the records one of two hidden rows holds nothing, so the other would be what the records used leave.
     frame = pd.DataFrame(
         {
             "characteristic": "ethnicity",
-            "status": list("abcd"),
-            "people": [4, 6, 800, 90],
-            "records": [6, 0, 2000, 300],
-            "records_carried_back": [600, 700, 2000, 300],
+            "status": ["known", "declined", "unsure", "missing"],
+            "people": [800, 4, 6, 90],
+            "records": [2000, 6, 0, 300],
+            "records_carried_back": [2000, 60, 70, 176],
         }
     )
-    found = released("statuses", frame)
-    assert found[HIDDEN].tolist() == [True, True, False, True]
-
-
-def test_each_level_of_the_categories_is_a_sum_of_its_own():
-    found = released(
-        "categories",
-        """
-        characteristic | level    | category    | numerator | denominator
-        ethnicity      | detailed | Indian      | 60        | 980
-        ethnicity      | detailed | Bangladeshi | 3         | 980
-        ethnicity      | detailed | British     | 900       | 980
-        ethnicity      | detailed | Irish       | 17        | 980
-        ethnicity      | detailed | Roma        |           | 980
-        ethnicity      | detailed | Chinese     | 0         | 980
-        ethnicity      | group    | Asian       | 63        | 980
-        ethnicity      | group    | White       | 917       | 980
-        """,
+    intake = Intake(2306, (), ())
+    found = release_tables(
+        {"statuses": framed("statuses", frame)}, EXACT, people=900, intake=intake, audit=False
     )
-    assert found.loc[found[HIDDEN], "category"].tolist() == ["Bangladeshi", "Irish"]
+    assert found.tables["statuses"][HIDDEN].tolist() == [False, True, True, False]
+    # Who guesses that 6 and 0 are hidden together knows no more than 0 to 6: that is room enough.
+    found = release_tables({"statuses": framed("statuses", frame)}, EXACT, people=900, intake=intake)
+    assert found.tables["statuses"][HIDDEN].tolist() == [False, True, True, False]
 
 
-@pytest.mark.parametrize("name", ADDS_UP)
-@given(
-    counts=st.lists(st.integers(0, 12) | st.integers(0, 5000), min_size=1, max_size=8),
-    rule=st.sampled_from(RULES),
-)
-@settings(max_examples=40, deadline=None)
-def test_what_is_hidden_in_a_sum_is_never_one_count_nor_a_small_sum(name, counts, rule):
+def test_a_release_that_cannot_be_made_safe_is_refused_with_the_tables_that_clash():
+    # All records are one status but three, and the number of records used is always told.
     frame = pd.DataFrame(
-        {"characteristic": "ethnicity", "level": "detailed", "denominator": sum(counts)},
-        index=range(len(counts)),
-    )
-    _, columns = ADDS_UP[name]
-    frame = frame.assign(**dict.fromkeys(columns, counts), status="known")
-    found = released(name, frame, rule)
-    nonzero = np.array(counts) > 0
-    hidden = found[HIDDEN].to_numpy() & nonzero
-    if hidden.any() and not hidden[nonzero].all():
-        assert hidden.sum() >= 2 and np.array(counts)[hidden].sum() > rule.hide_up_to
+        {"characteristic": "sex", "status": ["known", "missing"], "people": [40, 30], "records": [0, 3],
+         "records_carried_back": [2, 1]}
+    )  # fmt: skip
+    with pytest.raises(DisclosureError) as error:
+        release_tables({"statuses": framed("statuses", frame)}, EXACT, people=70, intake=Intake(3, (), ()))
+    assert "statuses" in str(error.value) and "merge sparse categories" in str(error.value)
+    assert "3" not in str(error.value).split("small counts")[0].replace("3 small", "")
+
+
+def test_what_is_hidden_at_each_step_is_told():
+    frame = statuses(900, 5, 62, 15, 0)
+    found = release_tables({"statuses": framed("statuses", frame)}, EXACT, people=982)
+    assert (found.first["statuses"], found.second["statuses"]) == (1, 1)
 
 
 # ---------------------------------------------------------------- recorded text
@@ -365,13 +370,20 @@ def test_text_that_many_records_hold_is_shown():
 # ---------------------------------------------------------------- a whole result
 
 
+def written_under(numbers, rule):
+    """Whether numbers could have been written under a rule."""
+    if rule.midpoint:
+        return ((numbers == 0) | (numbers % rule.round_to == rule.round_to / 2)).all()
+    return ((numbers == 0) | (numbers > rule.hide_up_to)).all() and (numbers % rule.round_to == 0).all()
+
+
 def frames(result):
     return {name: result.table(name) for name in (*result.tables, *MATURITY_TABLES)}
 
 
 @strict_rule
 def test_no_table_of_a_result_holds_a_small_or_unrounded_count(rule):
-    found = release(analysed(), rule.name)
+    found = released_as(rule.name)
     some = 0
     for name, frame in frames(found).items():
         spec = SPECS[name]
@@ -381,7 +393,7 @@ def test_no_table_of_a_result_holds_a_small_or_unrounded_count(rule):
         for column in spec.counts:
             kept = pd.to_numeric(frame.loc[people, column]).dropna()
             some += len(kept)
-            assert ((kept == 0) | (kept > rule.hide_up_to)).all() and (kept % rule.round_to == 0).all()
+            assert written_under(kept, rule)
         if spec.counts:
             if name != "findings":  # hidden ones are left out
                 assert found.hidden_cells[name] == frame[HIDDEN].sum()
@@ -391,7 +403,7 @@ def test_no_table_of_a_result_holds_a_small_or_unrounded_count(rule):
 
 @strict_rule
 def test_rows_are_hidden_and_never_dropped(rule):
-    true, found = frames(analysed()), frames(release(analysed(), rule.name))
+    true, found = frames(analysed()), frames(released_as(rule.name))
     apart = ("codes", "findings")
     lengths, shown = ({n: len(f) for n, f in every.items() if n not in apart} for every in (true, found))
     assert lengths == shown
@@ -399,7 +411,7 @@ def test_rows_are_hidden_and_never_dropped(rule):
 
 @strict_rule
 def test_hidden_findings_are_left_out_as_they_would_name_a_flagged_group(rule):
-    true, found = analysed().findings, release(analysed(), rule.name)
+    true, found = analysed().findings, released_as(rule.name)
     kept = found.findings
     assert len(kept) == len(true) - found.hidden_cells["findings"]
     assert list(kept["order"]) == list(range(1, len(kept) + 1))
@@ -408,7 +420,7 @@ def test_hidden_findings_are_left_out_as_they_would_name_a_flagged_group(rule):
 
 def test_digits_tell_no_count():
     """p-values stand in steps, and limits that rest on few events have two digits."""
-    found = release(analysed(), "nhs")
+    found = released_as("nhs")
     p = pd.concat([found.comparisons["p"], found.representation["p"], found.table("tests")["p"]]).dropna()
     assert len(p) > 20
     assert set(p) <= {0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0}
@@ -421,7 +433,7 @@ def test_digits_tell_no_count():
 
 
 def test_rates_and_their_limits_are_those_of_the_shown_people():
-    found = release(analysed(), "nhs").representation
+    found = released_as("nhs").representation
     rows = found[found["rate"].notna() & (found["residents"] > 0)]
     assert len(rows) > 5
     assert np.allclose(rows["rate"], 1000 * rows["numerator"] / rows["residents"], rtol=0.006)
@@ -431,7 +443,7 @@ def test_rates_and_their_limits_are_those_of_the_shown_people():
 
 
 def test_without_a_rule_nothing_is_hidden_or_rounded():
-    true, found = analysed(), release(analysed(), "none")
+    true, found = analysed(), released_as("none")
     assert found.disclosure == "none" and set(found.hidden_cells.values()) == {0}
     for name, frame in frames(found).items():
         plain = frame.drop(columns=HIDDEN, errors="ignore")
@@ -441,31 +453,31 @@ def test_without_a_rule_nothing_is_hidden_or_rounded():
 
 @every_rule
 def test_a_released_result_is_released_once(rule):
-    once = release(analysed(), rule.name)
+    once = released_as(rule.name)
     assert release(once) is once
     assert release(once, "nhs") is once
 
 
 def test_the_rule_of_the_service_holds_where_none_is_named():
-    assert release(analysed()).disclosure == "nhs"
-    choices = {**analysed().choices, "disclosure": replace(analysed().choices["disclosure"], value="under-5")}
-    assert release(replace(analysed(), choices=choices)).disclosure == "under-5"
+    assert released_as().disclosure == "nhs"
+    choices = {**analysed().choices, "disclosure": replace(analysed().choices["disclosure"], value="none")}
+    assert release(replace(analysed(), choices=choices)).disclosure == "none"
 
 
 def test_a_rule_that_does_not_exist_is_refused_with_the_nearest():
     with pytest.raises(ConfigError, match="under-5"):
-        release(analysed(), "under5")
+        released_as("under5")
 
 
 def test_the_number_of_people_is_rounded_and_a_small_one_hidden():
     def people(number):
-        return release(replace(analysed(), about=replace(analysed().about, people=number))).about.people
+        return release_tables({}, NHS, people=number).people
 
     assert [people(number) for number in (0, 3, 7, 8, 1002, None)] == [0, None, None, 10, 1000, None]
 
 
 def test_outcomes_and_tiers_rest_on_true_counts():
-    true, found = analysed().maturity, release(analysed(), "threshold-10").maturity
+    true, found = analysed().maturity, released_as("threshold-10").maturity
     for name in ("level", "tier", "tier_measured", "tier_other_reading", "matrix_tier"):
         assert getattr(found, name) == getattr(true, name)
     pd.testing.assert_series_equal(found.criteria["outcome"], true.criteria["outcome"])
@@ -514,9 +526,14 @@ def strata(text, **more):
 
 def linked(rule=NHS, **tables):
     """Names of the hidden rows of each table."""
-    few = {name: small_rows(frame, SPECS[name], rule).to_numpy(dtype=bool) for name, frame in tables.items()}
-    found = linked_rows(tables, few, rule)
-    return {name: tables[name]["category"][flags].tolist() for name, flags in found.items()}
+    found = release_tables(tables, rule).tables
+    return {name: _hidden_names(tables[name], frame) for name, frame in found.items()}
+
+
+def _hidden_names(true, released):
+    if len(released) < len(true):  # hidden findings are left out
+        return [name for name in true["category"] if name not in set(released["category"])]
+    return true.loc[released[HIDDEN].to_numpy(), "category"].tolist()
 
 
 ETHNIC = """
@@ -534,8 +551,10 @@ ETHNIC = """
 """
 
 
-def test_a_hidden_group_never_stands_alone_in_its_level():
-    assert linked(outcomes=strata(ETHNIC)) == {"outcomes": ["Chinese", "African"]}
+def test_a_lone_group_is_guarded_by_rounding_and_else_by_another():
+    assert linked(outcomes=strata(ETHNIC)) == {"outcomes": ["Chinese"]}
+    hidden = linked(EXACT, outcomes=strata(ETHNIC))["outcomes"]
+    assert hidden[0] == "Chinese" and len(hidden) == 2
 
 
 def test_a_share_with_few_who_did_not_meet_it_is_hidden_and_no_large_group_with_it():
@@ -550,27 +569,6 @@ def test_a_share_with_few_who_did_not_meet_it_is_hidden_and_no_large_group_with_
         """)
     )
     assert found == {"outcomes": ["Female"]}
-
-
-def test_people_of_unknown_group_go_before_a_group_where_they_are_not_many():
-    text = ETHNIC.replace("| 200       | 700", "| 30        | 130").replace(
-        "| 488       | 2000", "| 318       | 1430"
-    )
-    assert linked(outcomes=strata(text)) == {"outcomes": ["Chinese", "Missing"]}
-
-
-def test_a_small_group_takes_those_of_unknown_group_with_it_and_not_half_of_all():
-    found = linked(
-        outcomes=strata("""
-            characteristic | category      | status  | numerator | denominator
-            all            | Everyone      | known   | 513       | 2068
-            sex            | Female        | known   | 250       | 1000
-            sex            | Male          | known   | 249       | 1000
-            sex            | Indeterminate | known   | 4         | 28
-            sex            | Missing       | missing | 10        | 40
-        """)
-    )
-    assert found == {"outcomes": ["Indeterminate", "Missing"]}
 
 
 def test_events_per_person_time_have_no_complement():
@@ -602,7 +600,6 @@ def test_a_few_of_unknown_group_leave_the_groups_where_rounding_guards_them():
 
 def test_where_nothing_is_rounded_a_few_of_unknown_group_take_the_groups_with_them():
     # A rule that hides and does not round: the 5 would be what is left of 2,000.
-    exact = DisclosureRule("exact", "", hide_up_to=7, round_to=1, source="")
     text = """
         characteristic | category | status  | numerator | denominator
         all            | Everyone | known   | 500       | 2000
@@ -610,13 +607,13 @@ def test_where_nothing_is_rounded_a_few_of_unknown_group_take_the_groups_with_th
         sex            | Male     | known   | 249       | 995
         sex            | Missing  | missing | 1         | 5
     """
-    assert linked(exact, outcomes=strata(text)) == {"outcomes": ["Female", "Male", "Missing"]}
+    hidden = linked(EXACT, outcomes=strata(text))["outcomes"]
+    assert "Missing" in hidden and {"Female", "Male"} & set(hidden)
 
 
 def test_a_hidden_parent_is_not_the_sum_of_shown_children():
     # Black is hidden to guard the small White group; with both its children shown it would be their sum.
-    found = linked(
-        outcomes=strata("""
+    parents = """
             characteristic | level    | category    | numerator | denominator
             all            | all      | Everyone    | 1380      | 5210
             ethnicity      | detailed | Bangladeshi | 900       | 3600
@@ -626,13 +623,16 @@ def test_a_hidden_parent_is_not_the_sum_of_shown_children():
             ethnicity      | groups   | Asian       | 1300      | 4940
             ethnicity      | groups   | Black       | 75        | 260
             ethnicity      | groups   | White       | 5         | 10
-        """)
-    )
-    assert found["outcomes"][-2:] == ["Black", "White"] and "Black African" in found["outcomes"][:-2]
+        """
+    found = linked(outcomes=strata(parents))
+    assert "White" in found["outcomes"]
+    exact = linked(EXACT, outcomes=strata(parents))["outcomes"]
+    assert "White" in exact and len(exact) > 1
+    if "Black" in exact:
+        assert {"Black African", "Black Caribbean"} & set(exact)
 
 
 def test_a_lone_cell_of_a_crossing_is_hidden_with_its_partner_where_the_margin_would_tell_it():
-    exact = DisclosureRule("exact", "", hide_up_to=7, round_to=1, source="")
     text = """
         characteristic  | level               | category             | numerator | denominator
         all             | all                 | Everyone             | 300       | 1000
@@ -643,7 +643,7 @@ def test_a_lone_cell_of_a_crossing_is_hidden_with_its_partner_where_the_margin_w
         ethnicity x sex | detailed x detailed | Irish × Female       | 95        | 300
         ethnicity x sex | detailed x detailed | Irish × Male         | 100       | 300
     """
-    assert set(linked(exact, outcomes=strata(text))["outcomes"]) >= {"Indian × Male", "Indian × Female"}
+    assert set(linked(EXACT, outcomes=strata(text))["outcomes"]) >= {"Indian × Male", "Indian × Female"}
 
 
 def test_what_is_worked_out_from_a_hidden_group_is_hidden_with_it():
@@ -661,7 +661,7 @@ def test_what_is_worked_out_from_a_hidden_group_is_hidden_with_it():
             adjustment="crude",
         ),
     )
-    against = comparisons.assign(comparator="reference", comparator_category="African")
+    against = comparisons.assign(comparator="reference", comparator_category="Chinese")
     changes = framed("changes", keys.assign(first_period="2025 Q1", last_period="2025 Q4"))
     unknowns = framed("unknowns", keys.assign(of="outcome", people=500, unknown=700))
     findings = framed("findings", keys.assign(about="outcome", **big))
@@ -673,10 +673,10 @@ def test_what_is_worked_out_from_a_hidden_group_is_hidden_with_it():
         findings=findings,
     )
     for name in ("changes", "unknowns", "findings"):
-        assert found[name] == ["Chinese", "African"], name
-    # Against the hidden reference group every detailed group loses its row; against the rest only the hidden ones do.
+        assert found[name] == ["Chinese"], name
+    # Against the hidden reference group every detailed group loses its row; against the rest only the hidden one does.
     detailed = ["Bangladeshi", "Chinese", "Indian", "African", "Caribbean"]
-    assert found["comparisons"] == ["Chinese", "African", *detailed]
+    assert found["comparisons"] == ["Chinese", *detailed]
 
 
 def test_a_comparison_with_a_small_rest_is_hidden_for_every_comparator():
@@ -719,9 +719,9 @@ def test_periods_of_a_hidden_group_are_hidden_and_a_change_goes_with_its_ends():
     trends.loc[(trends["category"] == "Indian") & (trends["period"] == "Q2"), "numerator"] = 38
     changes = framed("changes", groups.assign(first_period="Q1", last_period="Q3", people=500))
     found = linked(outcomes=outcomes, trends=trends, changes=changes)
-    assert found["trends"].count("Chinese") == found["trends"].count("African") == 3
+    assert found["trends"].count("Chinese") == 3
     assert found["trends"].count("Indian") == 1 and found["trends"].count("Bangladeshi") == 0
-    assert found["changes"] == ["Chinese", "Indian", "African"]
+    assert found["changes"] == ["Chinese", "Indian"]
 
 
 def representation(**more):
@@ -764,13 +764,16 @@ def test_the_same_people_are_hidden_against_every_area_and_among_the_categories(
         ),
     )
     found = linked(representation=representation(), categories=categories)
-    assert found["representation"] == ["Chinese", "African"] * 2
-    assert found["categories"] == ["Chinese", "African", "Arab"]
+    assert found["representation"] == ["Chinese"] * 2
+    assert found["categories"] == ["Chinese"]
+    exact = linked(EXACT, representation=representation(), categories=categories)
+    for name, frame in exact.items():
+        assert "Chinese" in frame and len(set(frame)) > 1, name
 
 
 def test_few_of_unknown_group_are_withheld_and_the_groups_stay():
-    result = with_tables(representation=representation(unknown=4, numerator=[600, 350, 30, 20] * 2))
-    shown = release(result).table("representation")
+    true = representation(unknown=4, numerator=[600, 350, 30, 20] * 2)
+    shown = release_tables({"representation": true}, NHS).tables["representation"]
     assert not shown[HIDDEN].any() and shown["unknown"].isna().all() and shown["share_of_all"].isna().all()
     assert shown["note"].str.contains("small and not shown").all()
     assert shown["numerator"].tolist()[:2] == [600, 350]
@@ -778,24 +781,18 @@ def test_few_of_unknown_group_are_withheld_and_the_groups_stay():
 
 def test_representation_is_worked_out_again_from_what_is_shown():
     true = representation(numerator=[602, 353, 25, 20] * 2)
-    shown = release(with_tables(representation=true)).table("representation").iloc[0]
+    shown = release_tables({"representation": true}, NHS).tables["representation"].iloc[0]
     assert (shown["numerator"], shown["denominator"]) == (600, 1000)
     assert (shown["share"], shown["ratio"], shown["gap"], shown["gap_people"]) == (0.6, 2.4, 0.35, 350)
 
 
-def with_tables(**tables):
-    """A whole result with these tables of the equity analysis."""
-    categories = analysed().tables["categories"].head(0)
-    return replace(analysed(), tables={**analysed().tables, "categories": categories, **tables})
-
-
 def test_estimates_keep_three_digits_and_hidden_ones_go():
     outcomes = strata(ETHNIC).assign(standardised=0.123456, design_effect=1.23456)
-    shown = release(with_tables(outcomes=outcomes)).table("outcomes")
+    shown = release_tables({"outcomes": outcomes}, NHS).tables["outcomes"]
     assert set(shown.loc[~shown[HIDDEN], "standardised"]) == {0.123}
     assert set(shown.loc[~shown[HIDDEN], "design_effect"]) == {1.23}
     estimates = list(SPECS["outcomes"].estimates)
-    assert shown[HIDDEN].sum() == 2 and shown.loc[shown[HIDDEN], estimates].isna().all(axis=None)
+    assert shown[HIDDEN].sum() == 1 and shown.loc[shown[HIDDEN], estimates].isna().all(axis=None)
 
 
 @pytest.mark.parametrize(
@@ -833,7 +830,7 @@ def test_rates_and_ratios_are_worked_out_from_what_is_shown_and_adjusted_ones_ar
         ratio_lower=1.5,
         ratio_upper=2.5,
     )
-    shown = release(with_tables(comparisons=framed("comparisons", frame))).table("comparisons")
+    shown = release_tables({"comparisons": framed("comparisons", frame)}, NHS).tables["comparisons"]
     crude, adjusted, mean = shown.to_dict("records")
     assert (crude["value"], crude["comparator_value"], crude["ratio"]) == (0.1, 0.05, 2.0)
     assert crude["ratio_lower"] == pytest.approx(1.5 * 2 / ((101 / 1001) / (199 / 4001)), abs=0.005)
@@ -841,7 +838,7 @@ def test_rates_and_ratios_are_worked_out_from_what_is_shown_and_adjusted_ones_ar
     assert (mean["value"], mean["ratio"]) == (0.101, 2.03)
 
 
-def test_a_summary_that_names_a_hidden_group_is_withheld_and_the_others_rounded():
+def test_a_summary_of_a_level_with_a_hidden_group_is_withheld_and_the_others_rounded():
     summaries = framed(
         "inequality",
         pd.DataFrame(
@@ -858,9 +855,9 @@ def test_a_summary_that_names_a_hidden_group_is_withheld_and_the_others_rounded(
             }
         ),
     )
-    shown = release(with_tables(outcomes=strata(ETHNIC), inequality=summaries)).table("inequality")
-    assert shown["value"].tolist() == pytest.approx([np.nan, 0.123, 0.123], nan_ok=True)
-    assert shown["note"].str.startswith("Withheld").tolist() == [True, False, False]
+    shown = release_tables({"outcomes": strata(ETHNIC), "inequality": summaries}, NHS).tables["inequality"]
+    assert shown["value"].tolist() == pytest.approx([np.nan, np.nan, 0.123], nan_ok=True)
+    assert shown["note"].str.startswith("Withheld").tolist() == [True, True, False]
 
 
 def test_a_summary_of_which_fewer_than_two_groups_are_shown_is_withheld():
@@ -874,7 +871,7 @@ def test_a_summary_of_which_fewer_than_two_groups_are_shown_is_withheld():
         "tests",
         pd.DataFrame({"measure": "attended", "characteristic": "sex", "level": "detailed", "p": [0.04]}),
     )
-    shown = release(with_tables(outcomes=outcomes, tests=tests)).table("tests")
+    shown = release_tables({"outcomes": outcomes, "tests": tests}, NHS).tables["tests"]
     assert shown["p"].isna().all() and shown["note"].str.startswith("Withheld").all()
 
 
@@ -887,8 +884,7 @@ def test_an_outcome_of_few_of_unknown_group_is_hidden_though_they_are_many():
             {"measure": "attended", "characteristic": ["ethnicity", "sex"], "people": 1300, "unknown": 700}
         ),
     )
-    few = {"outcomes": np.zeros(len(outcomes), dtype=bool), "known_or_not": np.zeros(2, dtype=bool)}
-    found = linked_rows({"outcomes": outcomes, "known_or_not": whole}, few, NHS)
+    found = first_hidden({"outcomes": outcomes, "known_or_not": whole}, NHS)
     assert found["known_or_not"].tolist() == [True, False]
 
 
@@ -918,8 +914,7 @@ def test_no_lone_hidden_group_can_be_worked_out_from_any_column(counts, rule):
             people=frame["denominator"],
         ),
     )
-    few = {"outcomes": small_rows(outcomes, SPECS["outcomes"], rule).to_numpy(dtype=bool)}
-    hidden = linked_rows({"outcomes": outcomes}, few, rule)["outcomes"]
+    hidden = release_tables({"outcomes": outcomes}, rule).tables["outcomes"][HIDDEN].to_numpy()
     met, of = (outcomes[name].to_numpy(float) for name in ("numerator", "denominator"))
     base = rule.round_to
     for values in (met, of, of - met):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from equitydata.analysis import analyse, rate
+    from equitydata.deidentifying import deidentify
     from equitydata.errors import ConfigError, DisclosureError, EquityDataError, InputError, OutputError
     from equitydata.report.folder import write_report
     from equitydata.result import EquityResult
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "analyse": "analysis",
     "rate": "analysis",
+    "deidentify": "deidentifying",
     "load_service": "service",
     "make_service": "service",
     "Service": "service",
@@ -39,6 +41,7 @@ __all__ = [
     "OutputError",
     "Service",
     "analyse",
+    "deidentify",
     "load_service",
     "make_service",
     "rate",

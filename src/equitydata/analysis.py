@@ -18,6 +18,7 @@ import pandas as pd
 
 from equitydata import reference
 from equitydata.audit import audit_tables, residual_share
+from equitydata.completeness import category_notes
 from equitydata.counts import Counts, count_all, smallest_group
 from equitydata.equity import equity_tables
 from equitydata.errors import ConfigError
@@ -36,6 +37,7 @@ from equitydata.records.outcomes import cell_ends, count_outcomes, count_place_o
 from equitydata.records.persons import People, resolve_people
 from equitydata.result import MATURITY_TABLES, EquityResult
 from equitydata.service import Service
+from equitydata.sharing.evidence import SharedEvidence, shared_evidence
 from equitydata.shown import Shown
 from equitydata.strata import Strata, crossings_of, stratified, stratify
 from equitydata.tables import IDENTIFIERS_TABLE, NEEDS_TABLE, SPECS, empty, shape
@@ -136,7 +138,8 @@ def _rated(service: Service, counted: _Counted, as_of: date, progress: Progress)
     areas = reference.resolve_areas(service.service.area) if service.service.area else ()
     rulebook, coded, strata = service.rulebook, counted.coded, counted.strata
     area_codes = tuple(area.code for area in areas)
-    tables = audit_tables(counted.counts, coded, area_codes, rulebook) | {
+    keep = service.analysis.reference
+    tables = audit_tables(counted.counts, coded, area_codes, rulebook, keep=keep) | {
         "identifiers": shape(counted.identifiers, IDENTIFIERS_TABLE)
     }
     about = _about(service, areas, counted.counts.people, as_of, has_person=coded.has_person)
@@ -146,6 +149,9 @@ def _rated(service: Service, counted: _Counted, as_of: date, progress: Progress)
         tables |= equity_tables(strata, service, _code_lists(coded), tables, as_of=as_of, progress=progress)
         shown = _shown(tables, about, service, as_of)
         notes = (*notes, *strata.notes, *damaged_lines(log_of(service)))
+    labels = {name: field.characteristic.label for name, field in coded.fields.items()}
+    merging = category_notes(counted.counts.categories, _code_lists(coded), labels, rulebook, keep=keep)
+    notes = tuple(dict.fromkeys((*notes, *merging)))
     tables = {
         name: tables.get(name, empty(spec)) for name, spec in SPECS.items() if name not in MATURITY_TABLES
     }
@@ -153,7 +159,7 @@ def _rated(service: Service, counted: _Counted, as_of: date, progress: Progress)
     measured = Measured(
         figures=tables["figures"],
         flags=tables["flags"],
-        residual=residual_share(tables["categories"], coded, area_codes, rulebook),
+        residual=residual_share(counted.counts.categories, coded, area_codes, rulebook),
         identifiers=_identifiers(counted.identifiers, counted.smallest, service),
         not_relevant=service.service.not_relevant,
         analysed=None if strata is None else summarise_analysis(tables, service.measures),
@@ -203,6 +209,7 @@ def _strata(
         labels={name: coded.fields[name].characteristic.label for name in names},
         code_lists=_code_lists(coded),
         rulebook=service.rulebook,
+        keep=service.analysis.reference,
     )
 
 
@@ -316,7 +323,20 @@ def _identifiers(found: pd.DataFrame, smallest: tuple[int, int] | None, service:
     dropped = service.sharing.dropped if service.sharing else ()
     here = found[~found["column"].isin(dropped)]
     columns = [f"{column} ({kind})" for column, kind in zip(here["column"], here["kind"], strict=True)]
-    return {"chosen": smallest is not None, "columns": columns, "smallest": smallest[0] if smallest else None}
+    return {
+        "chosen": smallest is not None,
+        "columns": columns,
+        "smallest": smallest[0] if smallest else None,
+        "deidentified": _deidentified(service),
+    }
+
+
+def _deidentified(service: Service) -> SharedEvidence | None:
+    """What the manifest of the shared file shows; None where the service file names none."""
+    if service.sharing is None or service.sharing.deidentified is None:
+        return None
+    wanted = service.rulebook.value("identifier_k")
+    return shared_evidence(service.folder / service.sharing.deidentified, k=wanted)
 
 
 def _about(

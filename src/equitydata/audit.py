@@ -17,11 +17,17 @@ from equitydata.tables import SPECS, empty, shape
 
 
 def audit_tables(
-    counts: Counts, coded: CodedRecords, area_codes: tuple[str, ...], rulebook: Rulebook
+    counts: Counts,
+    coded: CodedRecords,
+    area_codes: tuple[str, ...],
+    rulebook: Rulebook,
+    *,
+    keep: Mapping[str, str] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Every table of an audit by name.
 
     area_codes : census areas that the service serves; without them nothing is held against the Census.
+    keep : characteristic -> group that is not merged with others, such as one that others are held against.
     """
     labels = {name: field.characteristic.label for name, field in coded.fields.items()}
     statuses = completeness.status_table(counts.statuses, labels)
@@ -31,7 +37,7 @@ def audit_tables(
     breakdown = completeness.breakdown_table(counts.breakdown, labels, rulebook)
     codes = shape(counts.codes, SPECS["codes"])
     lists = _lists(codes)
-    categories = completeness.category_table(counts.categories, lists, labels, rulebook)
+    categories = completeness.category_table(counts.categories, lists, labels, rulebook, keep=keep)
     points = verification.points_table(counts.points, coded.places["point_of_care"], labels, rulebook)
     verified = _verification(counts, coded, labels, rulebook)
     needs = completeness.needs_table(counts.breakdown.get(("site", "people")), labels)
@@ -49,9 +55,7 @@ def audit_tables(
         mapped=list(coded.fields),
         rulebook=rulebook,
     )
-    flags = _flags(
-        counts, coded, categories, codes, breakdown, verified["agreement"], area_codes, statuses, rulebook
-    )
+    flags = _flags(counts, coded, codes, breakdown, verified["agreement"], area_codes, statuses, rulebook)
     return {
         "completeness": complete,
         "statuses": statuses,
@@ -151,8 +155,9 @@ def _group_lookup(name: str) -> dict[str, str]:
 
 
 def _detailed_people(categories: pd.DataFrame) -> pd.Series:
-    here = categories[(categories["characteristic"] == "ethnicity") & (categories["level"] == "detailed")]
-    return here.set_index("category")["numerator"].dropna().astype(float)
+    """People by ethnic category as counted, whatever groups are shown as one."""
+    here = categories[categories["characteristic"] == "ethnicity"]
+    return here.set_index("category")["people"].astype(float)
 
 
 def _scheme(coded: CodedRecords) -> str:
@@ -167,7 +172,10 @@ def _scheme(coded: CodedRecords) -> str:
 def residual_share(
     categories: pd.DataFrame, coded: CodedRecords, area_codes: tuple[str, ...], rulebook: Rulebook
 ) -> dict[str, float] | None:
-    """The share of 'any other' ethnic categories against that of residents; None without area or ethnicity."""
+    """The share of 'any other' ethnic categories against that of residents; None without area or ethnicity.
+
+    categories : as counted by `count_categories`.
+    """
     people = _detailed_people(categories)
     if not area_codes or people.empty:
         return None
@@ -177,7 +185,6 @@ def residual_share(
 def _flags(
     counts: Counts,
     coded: CodedRecords,
-    categories: pd.DataFrame,
     codes: pd.DataFrame,
     breakdown: pd.DataFrame,
     agreement: pd.DataFrame,
@@ -187,7 +194,7 @@ def _flags(
 ) -> pd.DataFrame:
     labels = {name: field.characteristic.label for name, field in coded.fields.items()}
     labels[completeness.JOINT] = completeness.JOINT_LABEL
-    people, residents = _detailed_people(categories), residents_by_ethnicity(area_codes)
+    people, residents = _detailed_people(counts.categories), residents_by_ethnicity(area_codes)
     english = english_share(area_codes)
     shares = {}
     rows = []

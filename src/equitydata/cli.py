@@ -20,8 +20,9 @@ import typer
 from equitydata.errors import ConfigError, EquityDataError, OutputError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from equitydata.release.earlier import Earlier
     from equitydata.result import EquityResult
     from equitydata.service import Service
 
@@ -50,7 +51,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for other program
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the report.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an earlier report in that folder.")]
 Disclosure = Annotated[
-    str | None, typer.Option("--disclosure", help="Small-number rule: nhs, under-5, threshold-10 or none.")
+    str | None,
+    typer.Option(
+        "--disclosure",
+        help="Small-number rule: nhs, opensafely, under-5, threshold-10, hide-N-round-M or none.",
+    ),
+]
+Previous = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--previous", help="Report folder or manifest.json of an earlier release; may be given several times."
+    ),
 ]
 AsOf = Annotated[
     datetime | None,
@@ -150,8 +161,9 @@ def demo(
     force = force or out == DEMO_FOLDER
     _check_folder(out, force=force)
     result = _analyse(_load(sample_folder() / "service.toml"), None, DEMO_DAY, None)
-    page = _write(result, out, None, force=force)
-    _show(result, None, as_json=as_json, page=page)
+    released = _release(result, None)
+    page = _write(released, out, force=force)
+    _show(result, released, as_json=as_json, page=page)
 
 
 @app.command()
@@ -250,10 +262,21 @@ def audit(
     fail_under: FailUnder = None,
     as_json: Json = False,
     memory_limit: Memory = None,
+    previous: Previous = None,
 ) -> None:
     """Audit completeness and verification, and rate the data domain; no outcome is counted."""
-    result, _ = _run(
-        service_file, extract, out, disclosure, force, as_of, fail_under, as_json, memory_limit, full=False
+    result, *_ = _run(
+        service_file,
+        extract,
+        out,
+        disclosure,
+        force,
+        as_of,
+        fail_under,
+        as_json,
+        memory_limit,
+        previous,
+        full=False,
     )
     _judge(result, fail_under)
 
@@ -273,15 +296,26 @@ def analyse(
     no_history: Annotated[
         bool, typer.Option("--no-history", help="Leave this run out of the log of runs.")
     ] = False,
+    previous: Previous = None,
 ) -> None:
     """Everything: audit, outcomes by group, comparison with residents, rating, and the report folder."""
     _check_audience(audience)
-    result, service = _run(
-        service_file, extract, out, disclosure, force, as_of, fail_under, as_json, memory_limit, full=True
+    result, service, released = _run(
+        service_file,
+        extract,
+        out,
+        disclosure,
+        force,
+        as_of,
+        fail_under,
+        as_json,
+        memory_limit,
+        previous,
+        full=True,
     )
-    # An extract without a service file has no place of its own for a log.
+    # An extract without a service file has no place of its own for a log, which keeps to the service's own rule.
     if service_file.suffix.lower() == ".toml" and not no_history:
-        _log(result, service, audience=audience, as_json=as_json)
+        _log(result if disclosure else released, service, audience=audience, as_json=as_json)
     _judge(result, fail_under)
 
 
@@ -370,6 +404,77 @@ def _groups(given: list[str]) -> dict[str, str]:
 
 
 @app.command()
+def deidentify(
+    service_file: ServiceFile,
+    extract: ExtractPath = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="File to write: .csv or .parquet; its manifest lies beside it."),
+    ] = Path("shared/shared.csv"),
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file", help="Key of the pseudonyms; without it they hold within this file alone."
+        ),
+    ] = None,
+    make_key: Annotated[
+        bool, typer.Option("--make-key", help="Make the key file if it is not there.")
+    ] = False,
+    quasi_identifier: Annotated[
+        list[str] | None,
+        typer.Option("--by", help="Characteristic that stays, in groups; may be given several times."),
+    ] = None,
+    sensitive: Annotated[
+        list[str] | None,
+        typer.Option("--sensitive", help="Column of which every group must hold several values; repeatable."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", help="Further column that stays; repeatable.")
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", help="People in the smallest group.", min=2)] = None,
+    variety: Annotated[
+        int | None, typer.Option("--l", help="Values of each sensitive column in a group.", min=1)
+    ] = None,
+    dates: Annotated[
+        str | None, typer.Option("--dates", help="month, quarter, year, or offset (moved person by person).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and lost; nothing is written.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier file of that name.")] = False,
+    as_json: Json = False,
+    memory_limit: Memory = None,
+) -> None:
+    """Make the extract fit to share inside the organisation: pseudonyms, coarser values, no small groups."""
+    from equitydata.deidentifying import deidentify as run
+
+    service, data = _load_any(service_file, extract)
+    made = run(
+        service,
+        data,
+        out=None if dry_run else out,
+        key_file=key_file,
+        make_key=make_key,
+        quasi_identifiers=quasi_identifier or None,
+        sensitive=sensitive or None,
+        keep=keep or None,
+        k=k,
+        l=variety,
+        dates=dates,
+        force=force,
+        memory_limit=memory_limit,
+        progress=_slow_progress(),
+    )
+    if as_json:
+        _print_json(made.manifest)
+        return
+    print(f"{service.service.name}: {'a trial run, nothing is written' if dry_run else out}")
+    print(made)
+    if made.manifest_path is not None:
+        print(f"\nManifest: {made.manifest_path}")
+
+
+@app.command()
 def combine(
     ratings: Annotated[
         list[Path], typer.Argument(help="rating.json of each service, or the folders of their reports.")
@@ -411,8 +516,8 @@ def combine(
         rulebook=load_rulebook(changes),
         as_of=as_of.date() if as_of else run_date(),
     )
-    page = _write(result, out, None, force=force) if out is not None else None
     released = release(result)
+    page = _write(released, out, force=force) if out is not None else None
     if as_json:
         _print_rating(released)
     else:
@@ -651,18 +756,37 @@ def _run(
     fail_under: str | None,
     as_json: bool,
     memory_limit: str | None,
+    previous: Sequence[Path] | None,
     *,
     full: bool,
-) -> tuple[EquityResult, Service]:
-    """Analyse, write and show, as `audit` and `analyse` (full) do."""
+) -> tuple[EquityResult, Service, EquityResult]:
+    """Analyse, release, write and show, as `audit` and `analyse` (full) do; gives the true and the released result."""
     _check_choices(disclosure, fail_under)
+    earlier = _earlier(previous)
     if out is not None:
         _check_folder(out, force=force)
     service, data = _load_any(service_file, extract)
     result = _analyse(service, data, as_of, memory_limit, outcomes=full)
-    page = _write(result, out, disclosure, force=force) if out is not None else None
-    _show(result, disclosure, as_json=as_json, page=page, full=full)
-    return result, service
+    released = _release(result, disclosure, earlier)
+    page = _write(released, out, force=force) if out is not None else None
+    _show(result, released, as_json=as_json, page=page, full=full)
+    return result, service, released
+
+
+def _earlier(previous: Sequence[Path] | None) -> list[Earlier]:
+    """Earlier releases, read before the work so that a wrong path is told at once."""
+    if not previous:
+        return []
+    from equitydata.release.earlier import read_earlier
+
+    return [read_earlier(path) for path in previous]
+
+
+def _release(result: EquityResult, disclosure: str | None, earlier: Sequence[Earlier] = ()) -> EquityResult:
+    from equitydata.release.released import release
+
+    _progress("Looking for small numbers that could be worked out")
+    return release(result, disclosure, earlier=earlier)
 
 
 def _log(result: EquityResult, service: Service, *, audience: str, as_json: bool) -> None:
@@ -708,11 +832,11 @@ def _check_folder(out: Path, *, force: bool) -> None:
         raise OutputError("Nothing can be written there.", where=there.name, mend="Choose another folder.")
 
 
-def _write(result: EquityResult, out: Path, disclosure: str | None, *, force: bool) -> Path:
+def _write(released: EquityResult, out: Path, *, force: bool) -> Path:
     from equitydata.report.folder import write_report
 
     _progress("Writing the report")
-    return write_report(result, out, disclosure=disclosure, force=force).page
+    return write_report(released, out, force=force).page
 
 
 def _judge(result: EquityResult, fail_under: str | None) -> None:
@@ -735,12 +859,10 @@ def _progress(words: str) -> None:
 
 
 def _show(
-    result: EquityResult, disclosure: str | None, *, as_json: bool, page: Path | None, full: bool = True
+    result: EquityResult, released: EquityResult, *, as_json: bool, page: Path | None, full: bool = True
 ) -> None:
     from equitydata import console
-    from equitydata.release.released import release
 
-    released = release(result, disclosure)
     if as_json:
         _print_rating(released)
         return

@@ -9,7 +9,17 @@ import pandas as pd
 
 from equitydata import codelists
 from equitydata.model import Status
-from equitydata.rulebook import Rulebook, characteristics
+from equitydata.rulebook import Rulebook, characteristics, stratum_levels
+from equitydata.sparse import (
+    Grouping,
+    Merged,
+    SparseRule,
+    listed_groupings,
+    merge_sparse,
+    merging_notes,
+    shown_as,
+    sparse_rule,
+)
 from equitydata.tables import (
     BREAKDOWN_TABLE,
     CATEGORIES_TABLE,
@@ -34,6 +44,8 @@ OWN_DIMENSION: Mapping[str, tuple[str, ...]] = {
     "sex": ("sex",),
     "deprivation": ("deprivation", "geography", "postcode"),
 }
+# Level of the table of categories -> the level of the strata that has the same groups.
+LEVEL_OF_STRATA: Mapping[str, str] = {"detailed": "detailed", "group": "groups"}
 # Kinds whose categories are listed in advance; the others (ages, areas) are shown as they are met.
 LISTED_KINDS = ("coded", "flag", "decile")
 
@@ -223,6 +235,8 @@ def category_table(
     code_lists: Mapping[str, Sequence[str]],
     labels: Mapping[str, str],
     rulebook: Rulebook,
+    *,
+    keep: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """People in each category and group. Shape: CATEGORIES_TABLE.
 
@@ -231,11 +245,13 @@ def category_table(
     Categories that no code list in use names are shown as not collected, without a count. A category that
     the list names and nobody has is shown with 0. What a list outside the catalogue can hold (a service's own,
     an index of deprivation) is not known here, so every category counts as collected.
+    Groups of few people are shown as one where the rules say so; keep : as of `merged_categories`.
     """
+    merged = merged_categories(categories, code_lists, rulebook, keep=keep)
     frames = []
     for name, frame in categories.groupby("characteristic", sort=False):
-        least = rulebook.value("identifier_k")
-        frames += _category_levels(str(name), frame, code_lists.get(str(name), ()), least)
+        people = _people_of(str(name), frame, rulebook)
+        frames += _category_levels(str(name), people, code_lists.get(str(name), ()), merged)
     if not frames:
         return shape(pd.DataFrame(columns=list(CATEGORIES_TABLE.columns)), CATEGORIES_TABLE)
     table = pd.concat(frames, ignore_index=True)
@@ -251,18 +267,110 @@ def few_together(people: pd.Series, least: float) -> dict[str, str]:
     return {str(name): str(name) if number >= least else FEW for name, number in people.items()}
 
 
-def _category_levels(
-    name: str, frame: pd.DataFrame, lists: Sequence[str], least: float
-) -> list[pd.DataFrame]:
+def merged_categories(
+    categories: pd.DataFrame,
+    code_lists: Mapping[str, Sequence[str]],
+    rulebook: Rulebook,
+    *,
+    keep: Mapping[str, str] | None = None,
+) -> dict[tuple[str, str], tuple[Merged, ...]]:
+    """(characteristic, level) -> groups of few people that the table of categories shows as one; none by default.
+
+    categories, code_lists : as `category_table` takes them. keep : characteristic -> group that stays as it is.
+    The groups are those of the strata, which follow the same roll-ups.
+    """
+    found: dict[tuple[str, str], tuple[Merged, ...]] = {}
+    for each, frame in categories.groupby("characteristic", sort=False):
+        name = str(each)
+        rule = sparse_rule(rulebook, keep=[keep[name]] if keep and name in keep else [])
+        if rule is None:
+            continue
+        people = _people_of(name, frame, rulebook)
+        detailed, _ = _unmerged_levels(name, people, code_lists.get(name, ()))
+        found |= _put_together(name, detailed, people, rule, rulebook)
+    return {at: groups for at, groups in found.items() if groups}
+
+
+def category_notes(
+    categories: pd.DataFrame,
+    code_lists: Mapping[str, Sequence[str]],
+    labels: Mapping[str, str],
+    rulebook: Rulebook,
+    *,
+    keep: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
+    """What the table of categories shows as one, in words; arguments as of `category_table`, names and no counts."""
+    merged = merged_categories(categories, code_lists, rulebook, keep=keep)
+    called = {
+        (name, level): str(stratum_levels(name).get(LEVEL_OF_STRATA[level], {}).get("label", ""))
+        for name, level in merged
+    }
+    return merging_notes(merged, labels, called)
+
+
+def _put_together(
+    name: str, detailed: pd.DataFrame, people: pd.Series, rule: SparseRule, rulebook: Rulebook
+) -> dict[tuple[str, str], tuple[Merged, ...]]:
+    kind = _kind_of(name)
+    if kind in LISTED_KINDS:
+        made = merge_sparse(list(listed_groupings(name, detailed["category"]).values()), people, rule)
+        return {(name, "detailed"): made["category"], (name, "group"): made.get("group", made["category"])}
+    names = [str(each) for each in people.index]
+    if kind == "age":
+        groupings = _ages(names, rulebook.value("age_bands"))
+    else:
+        itself, things = dict(zip(names, names, strict=True)), "areas" if kind == "area" else "groups"
+        groupings = [Grouping("detailed", itself, tuple(sorted(names)), things=things)]
+    made = merge_sparse(groupings, people, rule)
+    return {(name, level): made["detailed"] for level in ("detailed", "group")}
+
+
+def _ages(ages: Sequence[str], ends: Sequence[int]) -> list[Grouping]:
+    """Ages in years by themselves and in their bands; ages that came as bands stand for themselves."""
+    years = pd.to_numeric(pd.Series(ages, dtype="object"), errors="coerce")
+    order = tuple(ages[place] for place in np.argsort(years.fillna(np.inf).to_numpy(), kind="stable"))
+    bands = dict(zip(ages, band(years, ends), strict=True))
+    fold = {age: bands[age] if isinstance(bands[age], str) else age for age in order}
+    itself = {age: age for age in order}
+    return [
+        Grouping("detailed", itself, order, ordered=True),
+        Grouping("band", fold, tuple(dict.fromkeys(fold.values())), ordered=True),
+    ]
+
+
+def _kind_of(name: str) -> str:
+    return characteristics()[name].kind if name in characteristics() else "coded"
+
+
+def _people_of(name: str, frame: pd.DataFrame, rulebook: Rulebook) -> pd.Series:
+    """People by category; the extract's own words that few people share are one."""
     people = frame.set_index("category")["people"]
-    if name in characteristics() and characteristics()[name].kind == "own":
-        people = people.groupby(people.index.map(few_together(people, least)), sort=False).sum()
+    if _kind_of(name) == "own":
+        together = few_together(people, rulebook.value("identifier_k"))
+        people = people.groupby(people.index.map(together), sort=False).sum()
+    return people
+
+
+def _unmerged_levels(name: str, people: pd.Series, lists: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Categories and groups with their people."""
     listed = codelists.categories(name)
-    kind = characteristics()[name].kind if name in characteristics() else "coded"
-    whole = kind in LISTED_KINDS and bool(lists) and len(listed) <= MOST_LISTED
+    whole = _kind_of(name) in LISTED_KINDS and bool(lists) and len(listed) <= MOST_LISTED
     detailed = _listed_categories(listed, people, lists) if whole else _met_categories(people)
     groups = people.groupby(_groups(people.index, listed), sort=False).sum()
-    levels = {"detailed": detailed, "group": _met_categories(groups)}
+    return detailed, _met_categories(groups)
+
+
+def _category_levels(
+    name: str,
+    people: pd.Series,
+    lists: Sequence[str],
+    merged: Mapping[tuple[str, str], Sequence[Merged]],
+) -> list[pd.DataFrame]:
+    detailed, groups = _unmerged_levels(name, people, lists)
+    levels = {
+        level: _as_merged(table, merged.get((name, level), ()))
+        for level, table in {"detailed": detailed, "group": groups}.items()
+    }
     return [
         table.assign(
             characteristic=name,
@@ -272,6 +380,19 @@ def _category_levels(
         )
         for level, table in levels.items()
     ]
+
+
+def _as_merged(table: pd.DataFrame, merged: Sequence[Merged]) -> pd.DataFrame:
+    """The table with groups of few people as one, which stands where the first of them stood."""
+    if not merged:
+        return table
+    names = shown_as(merged)
+    together = table.assign(category=[names.get(each, each) for each in table["category"]])
+    sums = {
+        "collected": ("collected", "any"),
+        "numerator": ("numerator", lambda people: people.sum(min_count=1)),
+    }
+    return together.groupby("category", sort=False).agg(**sums).reset_index()
 
 
 def _met_categories(people: pd.Series) -> pd.DataFrame:

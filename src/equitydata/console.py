@@ -329,7 +329,11 @@ def print_rule(released: EquityResult) -> None:
     """The small-number rule that every number shown has passed."""
     from equitydata.rulebook import disclosure_rule
 
-    print(f"\nSmall numbers: {disclosure_rule(released.disclosure).label} (rule '{released.disclosure}')")
+    rule = disclosure_rule(released.disclosure)
+    print(f"\nSmall numbers: {rule.label} (rule '{rule.name}')")
+    hidden, besides = sum(released.hidden_cells.values()), sum(released.hidden_besides.values())
+    if hidden:
+        print(f"  {hidden:,} rows hidden, {besides:,} of them so that no other can be worked out")
 
 
 # ---------------------------------------------------------------- how columns were read

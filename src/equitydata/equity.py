@@ -46,6 +46,8 @@ def equity_tables(
     progress("Comparing users with residents")
     represented = representation_table(strata, service, code_lists, rulebook)
     residents = residents_table(strata, service, code_lists)
+    # Whom a service must listen to does not turn on how few of a group it has seen.
+    living = residents_table(strata, service, code_lists, apart=True) if strata.merged else residents
     progress("Working out outcomes by group")
     outcomes = outcome_table(strata, measures, rulebook, residents=residents)
     progress("Comparing groups")
@@ -66,7 +68,7 @@ def equity_tables(
         "places": place_table(strata, measures, rulebook),
         "representation": represented.table,
         "population_checks": represented.checks,
-        **_heard(service, residents, as_of),
+        **_heard(service, living, as_of),
         "runs": read_runs(log_of(service), service=service.service.name),
     }
     progress("Summing up inequality")

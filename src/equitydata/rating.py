@@ -311,6 +311,9 @@ class Disclosure(_Model):
     round_to: Count = Field(description="Other counts are rounded to a multiple of this.")
     source: Sentence = Field(description="Whose rule it is.")
     hidden_rows: dict[str, Count] = Field(description="Rows hidden, by table.")
+    hidden_to_guard_others: dict[str, Count] = Field(
+        description="Of these, rows hidden so that no other hidden count can be worked out, by table."
+    )
 
 
 class Rating(_Model):
@@ -530,4 +533,5 @@ def _disclosure(result: EquityResult) -> Disclosure:
         round_to=rule.round_to,
         source=rule.source,
         hidden_rows=dict(result.hidden_cells),
+        hidden_to_guard_others=dict(result.hidden_besides),
     )

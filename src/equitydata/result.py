@@ -34,6 +34,8 @@ class EquityResult:
     intake : rows read, used and rejected by reason.
     choices : every rule that was a choice, in force.
     disclosure : the small-number rule applied; "" while it holds true counts.
+    hidden_cells : table -> rows hidden in it. hidden_besides : of these, rows hidden so that others stay unknown.
+    released_numbers : name of each count -> as it was released, for the audit of later releases; empty before.
     """
 
     about: AboutService
@@ -44,6 +46,8 @@ class EquityResult:
     notes: tuple[str, ...] = ()
     disclosure: str = ""
     hidden_cells: Mapping[str, int] = field(default_factory=dict)
+    hidden_besides: Mapping[str, int] = field(default_factory=dict)
+    released_numbers: Mapping[str, int | None] = field(default_factory=dict)
 
     def table(self, name: str) -> pd.DataFrame:
         """One table by name; a copy, so that a notebook cannot change the result."""
@@ -174,6 +178,8 @@ class EquityResult:
             "notes": list(self.notes),
             "disclosure": self.disclosure,
             "hidden_cells": dict(self.hidden_cells),
+            "hidden_besides": dict(self.hidden_besides),
+            "released_numbers": dict(self.released_numbers),
         }
         return json.dumps(content, ensure_ascii=False, indent=1, default=_as_text)
 
@@ -198,6 +204,8 @@ class EquityResult:
             notes=tuple(content["notes"]),
             disclosure=content["disclosure"],
             hidden_cells=content["hidden_cells"],
+            hidden_besides=content.get("hidden_besides", {}),
+            released_numbers=content.get("released_numbers", {}),
         )
 
 

@@ -6,6 +6,7 @@ changed in `rules/`, or for one service under `[rules]` of its service file.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,13 +56,23 @@ class Choice:
 
 @dataclass(frozen=True)
 class DisclosureRule:
-    """Which counts are hidden in what is written, and how the rest are rounded."""
+    """Which counts are hidden in what is written, and how the rest are rounded.
+
+    hide_up_to : counts from 1 to this are small; 0 where nothing is protected.
+    round_to : the rest are shown as the nearest multiple of it.
+    least_range : what a reader can work out of a small count spans at least so much, from lowest to highest.
+    midpoint : no count is hidden for being small; each stands as the middle of its class of `round_to` counts.
+    hide_zeros : a count of 0 is as small as 1.
+    """
 
     name: str
     label: str
     hide_up_to: int
     round_to: int
     source: str
+    least_range: int = 3
+    midpoint: bool = False
+    hide_zeros: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,8 +157,35 @@ def disclosure_rules() -> Mapping[str, DisclosureRule]:
     )
 
 
+# A rule of one's own, spelt out in its name.
+OWN_RULE = re.compile(r"hide-(?P<hide>[1-9]\d{0,3})-round-(?P<round>[1-9]\d{0,3})(?P<zeros>-zeros)?")
+# What can be worked out of a small count spans at least so much, or all that small counts span where that is less.
+LEAST_RANGE = 3
+
+
+def own_rule(name: str) -> DisclosureRule | None:
+    """The rule that a name such as hide-9-round-10 spells out; None for any other name."""
+    found = OWN_RULE.fullmatch(name)
+    if found is None:
+        return None
+    limit, base, zeros = int(found["hide"]), int(found["round"]), found["zeros"] is not None
+    rest = "others as they are" if base == 1 else f"others rounded to the nearest {base}"
+    return DisclosureRule(
+        name=name,
+        label=f"Counts of {0 if zeros else 1} to {limit} hidden, {rest}",
+        hide_up_to=limit,
+        round_to=base,
+        source="Rule of the service",
+        least_range=max(min(LEAST_RANGE, limit - 2), 0),
+        hide_zeros=zeros,
+    )
+
+
 def disclosure_rule(name: str) -> DisclosureRule:
-    """One small-number rule. Raises ConfigError naming the nearest."""
+    """One small-number rule: a named one, or one that its name spells out. Raises ConfigError naming the nearest."""
+    own = own_rule(name)
+    if own is not None:
+        return own
     if name not in disclosure_rules():
         raise ConfigError(f"No small-number rule named '{name}'.", mend=nearest(name, disclosure_rules()))
     return disclosure_rules()[name]
@@ -181,6 +219,8 @@ def load_rulebook(changes: Mapping[str, Any] | None = None) -> Rulebook:
     for name, entry in entries.items():
         value = changes.get(name, entry["default"])
         _check_value(name, value, entry)
+        if name == "disclosure":
+            disclosure_rule(value)
         choices[name] = Choice(
             name=name,
             value=tuple(value) if isinstance(value, list) else value,

@@ -366,6 +366,44 @@ class Sharing(_Model):
         (), description="Characteristics that stay in a shared file, for example age, sex, ethnicity."
     )
     dropped: tuple[str, ...] = Field((), description="Columns that are taken out before sharing.")
+    sensitive: tuple[str, ...] = Field(
+        (),
+        description="Columns or characteristics of which every group must hold several values: a diagnosis.",
+    )
+    keep: tuple[str, ...] = Field(
+        (),
+        description="Further columns or characteristics that stay; a column that nobody names is left out.",
+    )
+    pseudonymise: tuple[str, ...] = Field(
+        (), description="Columns that become keyed pseudonyms, besides the person column."
+    )
+    k: int | None = Field(
+        None, ge=2, description="People in the smallest group; the rule `identifier_k` when left out."
+    )
+    l: int | None = Field(  # noqa: E741 (the letter that the literature has)
+        None, ge=1, description="Distinct values of each sensitive column in every group; 2 when left out."
+    )
+    suppress_at_most: float | None = Field(
+        None, ge=0, le=1, description="Share of people who may be left out; 0.02 when left out."
+    )
+    dates: Literal["month", "quarter", "year", "offset"] | None = Field(
+        None,
+        description="What becomes of dates: the first day of their month, quarter or year, or moved person by person.",
+    )
+    coarsest: dict[str, str] = Field(
+        {},
+        description='The coarsest level a characteristic may be given, for example ethnicity = "groups".',
+    )
+    key_file: str | None = Field(
+        None, description="File with the key of the pseudonyms, relative to the service file."
+    )
+    postcode_lookup: str | None = Field(
+        None, description="Your own CSV of postcodes and small areas (LSOA), relative to the service file."
+    )
+    deidentified: str | None = Field(
+        None,
+        description="Manifest that `equitydata deidentify` wrote beside the shared file; it is evidence.",
+    )
 
 
 class Service(_Model):
@@ -486,10 +524,14 @@ def _check_attestations(service: Service, text: str, name: str) -> None:
             )
 
 
+# What is read from another characteristic where it has no column of its own.
+READ_FROM = {"age": "birth_date", "deprivation": "geography"}
+
+
 def _check_quasi_identifiers(service: Service) -> None:
     for wanted in service.sharing.quasi_identifiers if service.sharing else ():
         characteristic(wanted)
-        if wanted not in service.characteristics:
+        if wanted not in service.characteristics and READ_FROM.get(wanted) not in service.characteristics:
             raise ConfigError(
                 f"'{wanted}' is a quasi-identifier but not mapped.",
                 where="[sharing] quasi_identifiers",

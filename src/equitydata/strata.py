@@ -2,14 +2,16 @@
 
 A level folds the categories of a characteristic to fewer (`rules/strata.toml`): detailed ethnic groups to five, deciles
 to fifths. Categories that the code list in use does not have are shown as not collected, declared ones that nobody is
-in with zeros, and people of unknown group in rows of their own, so that the rows of a level add up to everyone.
+in with zeros, and people of unknown group in rows of their own, so that the rows of a level add up to everyone. Groups
+of few people are put together with others where the rules say so (`sparse`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,17 @@ from equitydata.errors import ConfigError, nearest
 from equitydata.records.outcomes import ALL, PAIR_SUMS, SUMS, USERS, OutcomeCounts
 from equitydata.rulebook import Rulebook, characteristics, stratum_levels
 from equitydata.service import Service
+from equitydata.sparse import (
+    Grouping,
+    Merged,
+    SparseRule,
+    group_names,
+    listed_groupings,
+    merge_sparse,
+    merging_notes,
+    shown_as,
+    sparse_rule,
+)
 
 __all__ = [
     "ALL",
@@ -30,6 +43,7 @@ __all__ = [
     "SUMS",
     "USERS",
     "Strata",
+    "areas_around",
     "stratify",
 ]
 
@@ -84,7 +98,8 @@ class Strata:
     values : measure, characteristic, level, category, status, value, people, for measures that are quantiles.
     periods : as strata by period and order. pairs : sums of products between the first and the last period.
     places : measure, by, place and SUMS. labels : characteristic -> words.
-    notes : what was left out, and why.
+    notes : what was left out or put together, and why.
+    merged : (characteristic, level) -> groups of few people that are shown as one.
     """
 
     strata: pd.DataFrame
@@ -95,6 +110,19 @@ class Strata:
     places: pd.DataFrame
     labels: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    merged: Mapping[tuple[str, str], tuple[Merged, ...]] = field(default_factory=dict)
+
+    def parts_of(self, characteristic: str, level: str, category: str) -> tuple[str, ...]:
+        """The groups that a category stands for: itself, or those shown as one; of a crossing on both sides."""
+        names, levels = characteristic.split(CROSS), level.split(CROSS)
+        sides = category.split(CROSS_CATEGORY) if len(names) > 1 else [category]
+        if len(sides) != len(names) or len(levels) != len(names):
+            return (category,)
+        held = [
+            next((each.parts for each in self.merged.get((name, one), ()) if each.name == side), (side,))
+            for name, one, side in zip(names, levels, sides, strict=True)
+        ]
+        return tuple(CROSS_CATEGORY.join(each) for each in product(*held))
 
 
 def stratify(
@@ -103,10 +131,12 @@ def stratify(
     labels: Mapping[str, str],
     code_lists: Mapping[str, Sequence[str]],
     rulebook: Rulebook,
+    keep: Mapping[str, str] | None = None,
 ) -> Strata:
     """Every group at every level that its characteristic has.
 
     labels : characteristic -> words, of those that are stratified. code_lists : the lists met in each.
+    keep : characteristic -> group that is not put together with others, such as one that others are held against.
     """
     met: dict[str, pd.Series] = _categories_met(counts.cells)
     nobody = pd.Series(dtype="float64")
@@ -123,6 +153,17 @@ def stratify(
         name: [level for level in found if len(level.declared) <= MOST_GROUPS]
         for name, found in levels.items()
     }
+    merged: dict[tuple[str, str], tuple[Merged, ...]] = {}
+    for name, found in kept.items():
+        rule = sparse_rule(rulebook, keep=[keep[name]] if keep and name in keep else [])
+        if rule is not None:
+            merged |= _put_together(name, found, met.get(name, nobody), rule)
+    notes += merging_notes(
+        merged, labels, {(name, each.name): each.label for name, found in kept.items() for each in found}
+    )
+    kept = {
+        name: [_as_merged(each, merged.get((name, each.name), ())) for each in kept[name]] for name in kept
+    }
     fold = _Folding(kept, {**labels, ALL: "Everyone"}, met, rulebook.value("crossing_least_cell"))
     return Strata(
         strata=fold.strata(counts.cells),
@@ -133,6 +174,7 @@ def stratify(
         places=counts.places,
         labels=fold.labels,
         notes=(*counts.notes, *notes),
+        merged={at: found for at, found in merged.items() if found},
     )
 
 
@@ -284,7 +326,7 @@ def _first_number(text: str) -> tuple[float, str]:
 
 
 @cache
-def _areas(column: str) -> dict[str, str]:
+def areas_around(column: str) -> dict[str, str]:
     """Small area of either year -> the area around it; wards carry the name of their authority."""
     places = reference.read_table("lsoa21_msoa21_ward24_ltla24_icb24").drop_duplicates("lsoa21_code")
     names = places[column].astype(str)
@@ -297,7 +339,7 @@ def _areas(column: str) -> dict[str, str]:
 
 
 def _area_level(level: str, rule: Mapping[str, object], met: Sequence[str]) -> Level:
-    around = _areas(str(rule["lookup"]))
+    around = areas_around(str(rule["lookup"]))
     fold = {area: around.get(area, area) for area in met}
     declared = tuple(sorted(set(fold.values())))
     return Level(level, str(rule["label"]), False, fold, declared, frozenset(declared))
@@ -325,25 +367,48 @@ def _listed_level(
         return Level(level, label, ordered, fold, tuple(shown), frozenset(collected & set(shown)))
     words = rule.get("names")
     names = {str(key): str(group) for key, group in words.items()} if isinstance(words, Mapping) else {}
-    groups = listed.set_index("category")[str(column)].map(_as_key)
-    keys = {each: str(groups.get(each, each)) for each in shown}
-    fold = {each: names.get(key, key) or "Other" for each, key in keys.items()}
+    fold = group_names(listed, shown, str(column), names)
     declared = tuple(dict.fromkeys(fold[each] for each in shown))
     used = frozenset(fold[each] for each in shown if each in collected)
     return Level(level, label, ordered, fold, declared, used)
 
 
-def _as_key(value: object) -> str:
-    """A cell of a list as text: 1.0 and 1 are the same group."""
-    if value is None or value != value:
-        return ""
-    text = str(value)
-    return text[:-2] if text.endswith(".0") else text
-
-
 def _collected(listed: pd.DataFrame, met: Sequence[str], lists: Sequence[str]) -> set[str]:
     unlisted = set(lists) - set(codelists.catalogue()["code_list"])
     return set(listed["category"]) if unlisted else set(codelists.collected_by(lists)) | set(met)
+
+
+# ---------------------------------------------------------------- groups of few people
+
+
+def _put_together(
+    name: str, levels: Sequence[Level], people: pd.Series, rule: SparseRule
+) -> dict[tuple[str, str], tuple[Merged, ...]]:
+    """(characteristic, level) -> the groups of few people that are shown as one there."""
+    kind = characteristics()[name].kind
+    if kind in LISTED_KINDS:
+        # By every roll-up of the list, those too that are no level: the table of categories shows the same groups.
+        listed = listed_groupings(name, levels[0].fold)
+        found = merge_sparse(list(listed.values()), people, rule)
+        rules = stratum_levels(name)
+        columns = {each.name: str(rules.get(each.name, {}).get("column", "category")) for each in levels}
+        return {(name, level): found[column] for level, column in columns.items()}
+    things = "areas" if kind == "area" else "groups"
+    groupings = [
+        Grouping(each.name, each.fold, each.declared, each.ordered, things=things) for each in levels
+    ]
+    return {(name, level): found for level, found in merge_sparse(groupings, people, rule).items()}
+
+
+def _as_merged(level: Level, merged: Sequence[Merged]) -> Level:
+    """The level with groups of few people as one; it stands where the first of them stood."""
+    names = shown_as(merged)
+    return replace(
+        level,
+        fold={category: names.get(group, group) for category, group in level.fold.items()},
+        declared=tuple(dict.fromkeys(names.get(group, group) for group in level.declared)),
+        collected=frozenset(names.get(group, group) for group in level.collected),
+    )
 
 
 # ---------------------------------------------------------------- folding

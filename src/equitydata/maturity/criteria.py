@@ -18,6 +18,7 @@ from equitydata.figures import PLACES
 from equitydata.maturity.analysed import Analysed, Breakdown, family_of, in_words, named
 from equitydata.rulebook import CriterionCheck, Rulebook, characteristics, criterion_checks
 from equitydata.service import Attestation
+from equitydata.sharing.evidence import FAILS, HOLDS, SharedEvidence
 from equitydata.shown import Shown
 from equitydata.stats.one_group.proportions import wilson
 from equitydata.tables import CRITERIA_TABLE, shape, with_shares
@@ -54,7 +55,8 @@ class Measured:
 
     figures : shape FIGURES_TABLE. flags : shape FLAGS_TABLE.
     residual : the residual share against the Census, None where the area or the ethnicity is unknown.
-    identifiers : what the identifier scan found: chosen (quasi-identifiers are named), columns, smallest.
+    identifiers : what the identifier scan found: chosen (quasi-identifiers are named), columns, smallest; and
+        deidentified, what the manifest of the shared file shows (None where none is named).
     not_relevant : protected characteristics that cannot matter to the service.
     analysed : what the analysis of outcomes holds; None where the run audits completeness alone.
     profile : a community health profile was built in this run.
@@ -352,8 +354,13 @@ def _no_flag(check: CriterionCheck, measured: Measured, rulebook: Rulebook) -> E
 
 
 def _identifiers(found: Mapping[str, Any], rulebook: Rulebook) -> Evidence:
-    """Direct identifiers left in the shared columns, and the smallest group over the quasi-identifiers."""
+    """Direct identifiers left in the shared columns, and the smallest group over the quasi-identifiers.
+
+    Where the service file names the manifest of a de-identified file, that file is what is shared, and decides.
+    """
     wanted = rulebook.value("identifier_k")
+    if found.get("deidentified") is not None:
+        return _deidentified(found["deidentified"], wanted)
     if not found.get("chosen"):
         words = "; ".join(found.get("columns", ())) or "none"
         reason = (
@@ -369,6 +376,16 @@ def _identifiers(found: Mapping[str, Any], rulebook: Rulebook) -> Evidence:
     reason = "Some people stand in groups that are too small."
     return Evidence(
         NOT_MET, "measured", threshold=wanted, evidence=f"{evidence} is below {wanted}", reason=reason
+    )
+
+
+def _deidentified(shown: SharedEvidence, wanted: int) -> Evidence:
+    """What the manifest of the shared file shows."""
+    outcome = {HOLDS: MET, FAILS: NOT_MET}.get(shown.outcome, NOT_ASSESSED)
+    rests_on = "" if outcome == NOT_ASSESSED else "measured"
+    evidence = shown.words or ("De-identified file" if rests_on else "")
+    return Evidence(
+        outcome, rests_on, threshold=wanted, evidence=evidence, date=shown.date, reason=shown.reason
     )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from equitydata.errors import ConfigError, InputError
+from equitydata.identifier_patterns import is_identifier
 from equitydata.records.text_stream import (
     GZIP_MAGIC,
     TextSurvey,
@@ -39,7 +40,7 @@ NAME_LENGTH = 200
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _SEPARATOR_LINE = re.compile(r"sep=([\x21-\x7e\t])\s*\Z", re.IGNORECASE)
-_LOOKS_LIKE_DATA = re.compile(r"[\d\s.,:/+-]*\d[\d\s.,:/+-]*(?:[TZ][\d:.Z+]*)?\Z")
+_LOOKS_LIKE_DATA = re.compile(r"[\d\s.,:/+-]*\d[\d\s.,:/+-]*(?:[TZtz][\d:.Zz+]*)?\Z")
 _RULE = re.compile(r"[-=]{2,}\Z")
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\\s]+"
@@ -326,7 +327,7 @@ def find_header(
         width = _filled_width(header) if is_sheet else len(header.cells)
     else:
         header, width = _search_sheet_header(rows, name) if is_sheet else _search_header(rows, name)
-        _refuse_data_as_header(header, name)
+        _refuse_data_as_header(header, [row for row in rows if row.line > header.last_line], name)
     cells = header.cells[:width] + ("",) * (width - len(header.cells))
     columns, notes = clean_names(cells)
     below = [row for row in rows if row.line > header.last_line]
@@ -408,22 +409,35 @@ def _all_end_blank(rows: Sequence[Row], width: int) -> bool:
     return bool(rows) and all(len(row.cells) == width and not row.cells[-1].strip() for row in rows)
 
 
-def _refuse_data_as_header(header: Row, name: str) -> None:
-    filled = [cell.strip() for cell in header.cells if cell.strip()]
-    like_data = sum(bool(_LOOKS_LIKE_DATA.match(cell)) for cell in filled)
-    if like_data * 2 >= len(filled):
+def _refuse_data_as_header(header: Row, below: Sequence[Row], name: str) -> None:
+    """A record that stands where the names should would give its values out as names of columns."""
+    names = _plain_cells(header)
+    records = [cells for cells in map(_plain_cells, below) if cells != names]
+    seen = [{cells[place] for cells in records if place < len(cells)} for place in range(len(names))]
+    filled = {place: cell for place, cell in enumerate(names) if cell}
+    like_data = sum(
+        bool(_LOOKS_LIKE_DATA.match(cell)) or is_identifier(cell) or cell in seen[place]
+        for place, cell in filled.items()
+    )
+    telling = sum(map(is_identifier, filled.values()))
+    if like_data * 2 >= len(filled) or telling > 1:
         raise InputError(
             f"Line {header.line} looks like a record and not like a header: {like_data} of its {len(filled)} "
-            "names are numbers or dates.",
+            "names are numbers, dates, personal details or values that stand below.",
             where=name,
             mend=f"Put a line of column names above the records, or set header_row = {header.line}.",
         )
 
 
+def _plain_cells(row: Row) -> list[str]:
+    return [cell.strip().casefold() for cell in row.cells]
+
+
 def clean_names(raw: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """Column names without invisible characters, each once; and notes on those that were changed.
 
-    Names that differ in capitals alone count as the same, as they do in SQL.
+    Names that differ in capitals alone count as the same, as they do in SQL. A name that is a phone number or the
+    like stands over no column that anyone named, and is left out.
     """
     notes: list[str] = []
     names: list[str] = []
@@ -433,6 +447,9 @@ def clean_names(raw: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         if not name:
             name = f"column_{number}"
             notes.append(f"column {number} has no name: called {name}")
+        elif is_identifier(name):
+            name = f"column_{number}"
+            notes.append(f"column {number} has a name that could tell who someone is: called {name}")
         elif name.casefold() in taken:
             repeated, name = name, _unused(name, taken)
             notes.append(f"column {number} repeats the name '{repeated}': called {name}")

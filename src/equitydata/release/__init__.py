@@ -1,5 +1,5 @@
 """Result -> a result fit to share: the last step before anything is written."""
 
-from equitydata.release.released import release, release_table
+from equitydata.release.released import ReleasedTables, release, release_tables
 
-__all__ = ["release", "release_table"]
+__all__ = ["ReleasedTables", "release", "release_tables"]

@@ -5,6 +5,7 @@ The result is released first, so nothing true and small is ever written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from string import Template
 from equitydata.errors import DisclosureError
 from equitydata.history.log import append_run, log_of, run_of
 from equitydata.rating import make_rating
+from equitydata.release.earlier import Earlier, read_earlier
 from equitydata.release.released import release
 from equitydata.report.manifest import make_manifest
 from equitydata.report.page import TEMPLATES, render_page
@@ -37,16 +39,23 @@ class ReportPaths:
 
 
 def write_report(
-    result: EquityResult, folder: str | Path, *, disclosure: str | None = None, force: bool = False
+    result: EquityResult,
+    folder: str | Path,
+    *,
+    disclosure: str | None = None,
+    previous: Sequence[str | Path] = (),
+    force: bool = False,
 ) -> ReportPaths:
     """Release a result and write its report folder, whole or not at all.
 
     disclosure : name of a small-number rule; the service's choice when left out.
+    previous : report folders or manifests of earlier releases, whose numbers join the audit.
     force : replace an earlier report in the folder.
-    Raises ConfigError for an unknown rule, DisclosureError where the result was already released
-    under another, OutputError where the folder is taken or cannot be written; then nothing has changed.
+    Raises ConfigError for an unknown rule, InputError for a path that is no manifest, DisclosureError where small
+    numbers cannot be protected or the result was already released under another rule, OutputError where the folder
+    is taken or cannot be written; then nothing has changed.
     """
-    released = _released(result, disclosure)
+    released = _released(result, disclosure, [read_earlier(path) for path in previous])
     target = write_folder(
         report_files(released),
         folder,
@@ -111,22 +120,34 @@ def report_files(released: EquityResult) -> dict[str, bytes]:
     return {**files, MANIFEST: json_bytes(make_manifest(released, files))}
 
 
-def _released(result: EquityResult, disclosure: str | None) -> EquityResult:
+def _released(result: EquityResult, disclosure: str | None, earlier: Sequence[Earlier]) -> EquityResult:
     if disclosure and result.disclosure and disclosure_rule(disclosure).name != result.disclosure:
         raise DisclosureError(
             f"The result was released under '{result.disclosure}' and cannot be written under another rule.",
             mend="Write the result that `analyse` gave, or leave the rule out.",
         )
-    return release(result, disclosure)
+    if earlier and result.disclosure:
+        raise DisclosureError(
+            "The result was released without a look at earlier releases.",
+            mend="Write the result that `analyse` gave.",
+        )
+    return release(result, disclosure, earlier=earlier)
 
 
 def _tables_guide(released: EquityResult) -> str:
     """What stands beside the tables: the symbols, and each table's row and columns."""
     rule = disclosure_rule(released.disclosure)
     stamp = "" if rule.hide_up_to else "\nTRUE COUNTS: NOT TO BE SHARED\n"
+    besides = sum(released.hidden_besides.values())
+    audit = (
+        "All numbers of this folder were audited\ntogether: no hidden count can be worked out from the others. "
+        f"{besides:,} rows are hidden for that alone."
+        if rule.hide_up_to
+        else ""
+    )
     guide = Template((TEMPLATES / "tables_readme.txt").read_text(encoding="utf-8"))
     tables = "\n".join(_described(released, name) for name in (*released.tables, *MATURITY_TABLES))
-    return guide.substitute(rule=rule.label, source=rule.source, stamp=stamp, cut=CUT_MARK, tables=tables)
+    return guide.substitute(rule=rule.label, source=rule.source, stamp=stamp, audit=audit, cut=CUT_MARK, tables=tables)
 
 
 def _described(released: EquityResult, name: str) -> str:

@@ -9,12 +9,13 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from typing import Any
 
 from equitydata import codelists, reference
 from equitydata.model import Intake
+from equitydata.release.earlier import kept_numbers
 from equitydata.report.writing import SENTENCE_LIMIT, TOOL, sha256, visible
 from equitydata.result import EquityResult
 from equitydata.rulebook import disclosure_rule
@@ -48,8 +49,23 @@ def make_manifest(result: EquityResult, files: Mapping[str, bytes]) -> dict[str,
         "disclosure": {
             **asdict(disclosure_rule(result.disclosure)),
             "hidden_rows": dict(result.hidden_cells),
+            "hidden_to_guard_others": dict(result.hidden_besides),
         },
+        "period": {"from": _day(result.about.period_from), "to": _day(result.about.period_to)},
         "outputs": {name: sha256(content) for name, content in files.items()},
+        "released_numbers": _kept(result.released_numbers),
+    }
+
+
+def _day(day: date | None) -> str:
+    return "" if day is None else day.isoformat()
+
+
+def _kept(numbers: Mapping[str, int | None]) -> dict[str, dict[str, int | None]]:
+    """Every number as it was shown, for `--previous`: nothing that the tables do not say."""
+    return {
+        visible(start): {visible(rest, SENTENCE_LIMIT): value for rest, value in held.items()}
+        for start, held in kept_numbers(numbers).items()
     }
 
 

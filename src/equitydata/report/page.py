@@ -124,6 +124,7 @@ def page_view(result: EquityResult) -> dict[str, Any]:
         "sources": _excerpt(reference.catalogue(), "", file=MANIFEST),
         "equity": equity_view(result, _excerpt),
         "rows_shown": ROWS_SHOWN,
+        "besides": sum(result.hidden_besides.values()),
     }
 
 

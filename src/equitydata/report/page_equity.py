@@ -12,9 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from equitydata.release.linked import ALL, CROSS, SHARE, USERS
+from equitydata.release.naming_outcomes import SHARE
 from equitydata.report.writing import HIDDEN_CELL, UNAVAILABLE_CELL, with_symbols
 from equitydata.result import EquityResult
+from equitydata.strata import ALL, CROSS, USERS
 from equitydata.tables import EQUITY_TABLES, SPECS, empty
 
 FINDINGS_SHOWN = 5

@@ -45,6 +45,9 @@ LEAST_IN_COMMON = 0.5  # share of residents that the categories of both sides mu
 ENGLAND_AND_WALES = "K04000001"
 # Census tables that stand in where the mid-2022 estimate does not hold an area: authorities joined in 2023.
 CENSUS_OF = {"age": "age", "sex": "sex"}
+# Why a category cannot be held against residents where groups of few people were put together.
+NOT_ALL_COUNTED = "residents are not counted for all of this merged group ({})"
+SOME_ELSEWHERE = "people whom the residents' table counts here are shown within: {}"
 FITS, CLOSE = 500, 1e-6  # rounds of fitting to margins, and how near is near enough (people)
 
 
@@ -112,6 +115,7 @@ class Population:
     span : youngest and oldest age of the residents; exact : these are the eligible ages.
     folded : category of the residents that the list in use lacks -> the one it is counted in; folded_people.
     combined : category of ours -> the wider one that the residents are counted in.
+    apart : category of ours that cannot be held against residents, since groups of few people were merged -> why.
     left_out : residents' categories that no category of ours stands for. unanswered : residents who gave no answer.
     by_age_sex : category, age_from, sex, residents; empty where not held. estimated : it was fitted, not counted.
     own : a table of the analyst's. by_list : code lists of the characteristic differ in their groups.
@@ -130,6 +134,7 @@ class Population:
     folded: Mapping[str, str] = field(default_factory=dict)
     folded_people: float = 0.0
     combined: Mapping[str, str] = field(default_factory=dict)
+    apart: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     unanswered: float = 0.0
     by_age_sex: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FRAME))
@@ -348,6 +353,7 @@ def population(
     place: Place,
     *,
     categories: Mapping[str, bool],
+    merged: Mapping[str, tuple[str, ...]] | None = None,
     ages: tuple[int, int] | None = None,
     code_lists: Sequence[str] = (),
     own: Sequence[OwnTable] = (),
@@ -357,9 +363,12 @@ def population(
     characteristic, level : as in the strata; of a crossing with age or sex "ethnicity x sex" and
         "detailed x detailed".
     categories : every category of ours at the level -> whether the list in use collects it.
+    merged : of these, the groups of few people that are shown as one -> their categories, whose residents are summed.
     ages : youngest and oldest eligible age. code_lists : lists in use, which say the index of deprivation.
     own : the analyst's tables, looked at first.
     """
+    merged = merged or {}
+    categories = {part: used for name, used in categories.items() for part in merged.get(name, (name,))}
     main, main_level, split = _parted(characteristic, level)
     if main is None:
         return NoPopulation(characteristic, level, place, "No table counts residents by these two at once.")
@@ -389,6 +398,8 @@ def population(
         for ours, wider in combined.items()
         if {ours, wider} <= collected and ours not in placed and wider in residents
     }
+    together = _together_again(placed, combined, merged)
+    placed, combined = together.placed, together.combined
     if everyone == 0 or not placed:
         return NoPopulation(
             characteristic, level, place, "No residents are counted in categories of the list in use."
@@ -399,7 +410,7 @@ def population(
             "The list in use and the table of residents have too few categories in common.",
         )  # fmt: skip
     folded_people = _summed(frame[frame["category"].isin(list(folds))])
-    fits = by_age.assign(category=by_age["category"].replace(folds))
+    fits = by_age.assign(category=by_age["category"].replace(folds).replace(together.into))
     fits = _together(fits, "category", "age_from", "sex")
     return Population(
         characteristic=characteristic,
@@ -412,10 +423,15 @@ def population(
         span=span,
         exact=exact,
         unplaced=unplaced,
-        folded=folds,
+        folded={ours: together.into.get(wider, wider) for ours, wider in folds.items()},
         folded_people=float(sum(folded_people.values())),
         combined=combined,
-        left_out=tuple(name for name in (*residents, *table.left_out) if name not in placed and name),
+        apart=together.apart,
+        left_out=tuple(
+            name
+            for name in (*residents, *table.left_out)
+            if name and together.into.get(name, name) not in placed
+        ),
         unanswered=table.unanswered,
         by_age_sex=fits[fits["category"].isin(list(placed))].reset_index(drop=True),
         estimated=table.estimated,
@@ -425,6 +441,63 @@ def population(
         by_list=rule is not None and rule.list,
         reason=rule.reason if rule is not None else "",
     )
+
+
+@dataclass(frozen=True)
+class _Together:
+    """Residents by category once groups of few people are one; see Population for placed, combined and apart.
+
+    into : category -> the merged group that its residents are counted in.
+    """
+
+    placed: dict[str, float]
+    combined: dict[str, str]
+    into: dict[str, str]
+    apart: dict[str, str]
+
+
+def _together_again(
+    placed: Mapping[str, float], combined: Mapping[str, str], merged: Mapping[str, tuple[str, ...]]
+) -> _Together:
+    """Residents of merged groups: the sum of their categories, where residents are counted of each.
+
+    A category that the residents' table counts within a wider one goes with it: both in the merged group, or all of
+    the merged group within the wider one. Else neither the merged group nor the wider one has residents.
+    """
+    people, within = dict(placed), dict(combined)
+    into: dict[str, str] = {}
+    apart: dict[str, str] = {}
+    torn: dict[str, str] = {}  # wider category -> the merged group that holds some of those counted within it
+    inside: dict[str, str] = {}
+    for name, parts in merged.items():
+        wider = {combined[part] for part in parts if part in combined}
+        if len(wider) == 1 and all(part in combined for part in parts):
+            inside[name] = wider.pop()
+        else:
+            torn |= dict.fromkeys(wider - set(parts), name)
+    for name, parts in merged.items():
+        uncounted = [part for part in parts if part not in placed and combined.get(part) not in parts]
+        counted = [part for part in parts if part in placed]
+        for part in parts:
+            people.pop(part, None)
+            within.pop(part, None)
+        if name in inside:
+            within[name] = inside[name]
+        elif uncounted:
+            apart[name] = NOT_ALL_COUNTED.format(", ".join(uncounted))
+        elif held := [part for part in parts if part in torn]:
+            apart[name] = SOME_ELSEWHERE.format(torn[held[0]])
+        else:
+            people[name] = sum(placed[part] for part in counted)
+            into |= dict.fromkeys(counted, name)
+    for wider_one, name in torn.items():
+        if people.pop(wider_one, None) is not None:
+            apart[wider_one] = SOME_ELSEWHERE.format(name)
+    for ours, wider_one in within.items():
+        if into.get(wider_one, wider_one) not in people:
+            apart[ours] = apart.get(wider_one, NOT_ALL_COUNTED.format(ours))
+    within = {ours: into.get(wider_one, wider_one) for ours, wider_one in within.items() if ours not in apart}
+    return _Together(placed=people, combined=within, into=into, apart=apart)
 
 
 def _parted(characteristic: str, level: str) -> tuple[str | None, str, str]:

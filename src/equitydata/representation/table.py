@@ -118,7 +118,7 @@ def representation_table(
             for place in there:
                 key = (characteristic, level, place.kind, *rows["category"], *rows["status"])
                 if key not in living:
-                    living[key] = _population(rows, place, service, lists, own)
+                    living[key] = _population(strata, rows, place, service, lists, own)
                 found = living[key]
                 block, facts = _block(of, rows, cells if in_years else cells.head(0), place, found, ends)
                 compared.append(facts)
@@ -134,9 +134,16 @@ def representation_table(
 
 
 def residents_table(
-    strata: Strata, service: Service, lists: Mapping[str, Sequence[str]], *, kind: str = LOCAL
+    strata: Strata,
+    service: Service,
+    lists: Mapping[str, Sequence[str]],
+    *,
+    kind: str = LOCAL,
+    apart: bool = False,
 ) -> pd.DataFrame:
     """Residents of the local area (or region or nation) by every stratum of the users that residents are held of.
+
+    apart : by the groups as they were before those of few users were merged: who lives there does not turn on that.
 
     Returns characteristic, label, level, category, residents (people), residents_share, reference. The whole is
     characteristic and level all, category Everyone. A group that the table counts within a wider one, and small
@@ -152,7 +159,11 @@ def residents_table(
     users = plain_texts(strata.strata)
     users = users[users["measure"].eq(USERS) & users["characteristic"].ne(ALL)]
     for _, rows in users.groupby(["characteristic", "level"], sort=False):
-        found = _population(rows, here, service, lists, own)
+        if apart:
+            rows = rows.assign(category=pd.Series(_parts_of(strata, rows), index=rows.index)).explode(
+                "category"
+            )
+        found = _population(strata, rows, here, service, lists, own)
         if isinstance(found, NoPopulation):
             continue
         known = rows[rows["status"].eq(KNOWN)]
@@ -262,7 +273,14 @@ def _side(text: str, separator: str, at: int) -> str:
     return sides[at] if at < len(sides) else text
 
 
+def _parts_of(strata: Strata, rows: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The groups that each row stands for: itself, or those that are shown as one."""
+    keys = zip(rows["characteristic"], rows["level"], rows["category"], strict=True)
+    return [strata.parts_of(str(name), str(level), str(category)) for name, level, category in keys]
+
+
 def _population(
+    strata: Strata,
     rows: pd.DataFrame,
     place: Place,
     service: Service,
@@ -271,11 +289,13 @@ def _population(
 ) -> Population | NoPopulation:
     listed = rows[rows["status"].isin([KNOWN, NOT_COLLECTED])]
     characteristic, level = str(rows["characteristic"].iloc[0]), str(rows["level"].iloc[0])
+    parts = dict(zip(listed["category"], _parts_of(strata, listed), strict=True))
     return population(
         characteristic,
         level,
         place,
         categories=dict(zip(listed["category"], listed["status"].eq(KNOWN), strict=True)),
+        merged={name: held for name, held in parts.items() if len(held) > 1},
         ages=service.service.ages,
         code_lists=tuple(lists.get(characteristic, ())),
         own=own,
@@ -374,9 +394,11 @@ def _block_notes(
 ) -> TextArray:
     notes = texts((len(rows),))
     add_note(notes, unknown, NO_GROUP)
-    add_note(
-        notes, known & ~placed & ~narrower, NOT_COUNTED_WHOLE if found.unplaced == KEPT else NO_COUNTERPART
-    )
+    unplaced = known & ~placed & ~narrower
+    for ours, reason in found.apart.items():
+        add_note(notes, unplaced & rows["category"].eq(ours), reason)
+    unplaced &= ~rows["category"].isin(list(found.apart))
+    add_note(notes, unplaced, NOT_COUNTED_WHOLE if found.unplaced == KEPT else NO_COUNTERPART)
     for ours, wider in found.combined.items():
         add_note(notes, narrower & rows["category"].eq(ours), WIDER.format(wider))
     for wider in dict.fromkeys(found.combined.values()):
@@ -487,7 +509,12 @@ def _outside(strata: Strata, local: Place, rulebook: Rulebook) -> float | None:
     lookup = reference.lsoa_lookup().set_index("lsoa_code")["ltla22_code"]
     inside = places_now["lsoa21_code"].map(lookup).isin(authorities_in(local.codes))
     names = set(places_now.loc[inside, "ltla24_name"])
-    return float(here.loc[~here["category"].isin(names), "people"].sum()) / people
+    # Authorities of few people that are shown as one may lie on both sides: those tell nothing.
+    served = [{name in names for name in held} for held in _parts_of(strata, here)]
+    told = np.array([len(each) == 1 for each in served])
+    beyond = np.array([each == {False} for each in served])
+    counted = here["people"].to_numpy(dtype=float)
+    return float(counted[beyond].sum() / counted[told].sum()) if counted[told].sum() else None
 
 
 # ---- statistics, whole columns at once

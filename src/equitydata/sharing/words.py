@@ -1,0 +1,103 @@
+"""What the command line says of a shared file: rows, protection, columns and what was lost, from its manifest."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from equitydata.console import WIDTH
+from equitydata.report.writing import visible
+
+HIDDEN_NUMBER = "[c]"
+
+
+def summary(manifest: Mapping[str, Any]) -> str:
+    """A manifest in words, lines of at most WIDTH characters where names allow it."""
+    parts = (
+        _rows(manifest),
+        _protection(manifest),
+        _columns(manifest),
+        _levels(manifest),
+        _left_out(manifest),
+        _notes(manifest),
+    )
+    return "\n".join(line for part in parts for line in part)
+
+
+def _number(value: Any) -> str:
+    return HIDDEN_NUMBER if value is None else f"{value:,}"
+
+
+def _share(value: Any) -> str:
+    return HIDDEN_NUMBER if value is None else f"{value * 100:.0f}%"
+
+
+def _rows(manifest: Mapping[str, Any]) -> Iterator[str]:
+    rows, people = manifest["rows"], manifest["people"]
+    left_out = rows["read"] - rows["written"]
+    yield f"Rows read {rows['read']:,} = written {rows['written']:,} + left out {left_out:,}"
+    for each in rows["left_out"]:
+        yield f"  {each['rows']:>9,}  {visible(each['reason'])}"
+    if people["counted"] == "people":
+        share = manifest["loss"]["people_left_out_share"]
+        more = "" if share is None else f" ({share:.1%} left out)"
+        yield f"People {_number(people['before'])} in the extract, {_number(people['after'])} in the file{more}"
+
+
+def _protection(manifest: Mapping[str, Any]) -> Iterator[str]:
+    held, people = manifest["protection"], manifest["people"]["counted"]
+    yield ""
+    over = ", ".join(held["quasi_identifiers"]) or "no quasi-identifier"
+    yield f"OK    {held['k_reached']} {people} or more are alike in {over}"
+    if held["l_asked"] is not None:
+        yield f"OK    {held['l_reached']} values or more in every group of: {', '.join(held['sensitive'])}"
+    yield "OK    no direct identifier is left"
+
+
+def _columns(manifest: Mapping[str, Any]) -> Iterator[str]:
+    written = [each for each in manifest["columns"] if each["written"]]
+    yield ""
+    yield f"{'Column':<26}{'Written as':<26}What was done"
+    for each in written:
+        names = visible(each["written"], 60)
+        yield f"{visible(each['column'], 24):<26}{names:<26}{each['how']}".rstrip()
+    dropped = [visible(each["column"], 40) for each in manifest["columns"] if not each["written"]]
+    if dropped:
+        yield from _wrapped(f"Left out: {', '.join(dropped)}.", "  ")
+
+
+def _levels(manifest: Mapping[str, Any]) -> Iterator[str]:
+    levels = manifest["levels"]
+    if not levels:
+        return
+    yield ""
+    yield f"{'What was lost of':<34}{'detail lost':>12}{'known before':>14}{'after':>10}{'shares moved':>14}"
+    for each in levels:
+        known = (_number(each["known_before"]), _number(each["known_after"]))
+        moved = "gone" if not each["written"] else _share(each["change"])
+        label = visible(each["label"], 32)
+        yield f"{label:<34}{_share(each['lost']):>12}{known[0]:>14}{known[1]:>10}{moved:>14}"
+
+
+def _left_out(manifest: Mapping[str, Any]) -> Iterator[str]:
+    blank = manifest["loss"]["blank_cells_share"]
+    if blank:
+        yield f"Blank for being rare: {blank:.1%} of the filled cells of other columns"
+
+
+def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
+    pseudonyms = manifest["pseudonyms"]
+    yield ""
+    for note in manifest["notes"]:
+        yield from _wrapped(f"NOTE  {visible(note, 400)}", "      ")
+    if pseudonyms is not None and pseudonyms["key_mark"] is None:
+        yield from _wrapped(
+            "NOTE  The key was one of chance and is gone: pseudonyms of another file will not match. Use --key-file.",
+            "      ",
+        )
+    yield from _wrapped(f"NOTE  {manifest['personal_data']}", "      ")
+
+
+def _wrapped(words: str, indent: str) -> list[str]:
+    return textwrap.wrap(words, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
