@@ -156,7 +156,7 @@ def test_the_search_sees_a_canary_in_every_form() -> None:
 
 
 def contacts(*, rare: bool = False, places: bool = False) -> pd.DataFrame:
-    """Contacts of PEOPLE people. rare : single records hold unknown text in coded columns. places : or sites of their own."""
+    """Contacts of PEOPLE people. rare, places : single records hold unknown text in coded columns, or in the site."""
     rows, chance = [], random.Random(7)
     for row in range(ROWS):
         p = row % PEOPLE
@@ -186,7 +186,7 @@ def contacts(*, rare: bool = False, places: bool = False) -> pd.DataFrame:
         )
     frame = pd.DataFrame(rows)
     for number, column in enumerate(RARE if rare else ["site"] if places else []):
-        for row in range(number, ROWS, 25):
+        for row in range(number, ROWS, 12):
             frame.loc[row, column] = f"{PLACE_MARK if places else MARK} {column} {row:04d} <&'\">"
     return frame
 
@@ -217,8 +217,10 @@ numerator = {{ column = "attendance", in = ["3", "7"] }}
 polarity = "adverse"
 """
 FULL = (
-    LIGHT.replace('site = "site"', 'site = "site"\npoint_of_care = "setting"\nduplicates = "drop"').replace(
-        'name = "Clinic"', 'name = "Clinic"\nareas = ["E09000025"]\nages = [18, 120]'.replace("areas", "area")
+    LIGHT.replace("[extract]", "ages = [18, 120]\n[extract]").replace(
+        "[characteristics.ethnicity]",
+        'point_of_care = "setting"\nduplicates = "drop"\n[characteristics.ethnicity]',
+        1,
     )
     + """
 [characteristics.sex]

@@ -24,6 +24,7 @@ from deidentify_helper import (
     kept_key,
     made,
     service,
+    standard_file,
 )
 from equitydata.errors import ConfigError, DisclosureError, OutputError
 from equitydata.maturity.criteria import _identifiers

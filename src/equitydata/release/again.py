@@ -12,6 +12,9 @@ from equitydata.stats.one_group.counts import count_limits
 from equitydata.stats.one_group.proportions import wilson
 from equitydata.tables import TableSpec
 
+# Statistics that are a count over a count, or over time.
+COUNTED = (SHARE, "rate", "population_rate")
+
 
 def worked_out_again(frame: pd.DataFrame, spec: TableSpec, *, confidence: float = 0.95) -> pd.DataFrame:
     """Shares, rates, gaps and ratios of a released table from the counts that it shows.
@@ -25,13 +28,13 @@ def worked_out_again(frame: pd.DataFrame, spec: TableSpec, *, confidence: float 
         return _representation_again(shown, confidence)
     if "statistic" not in spec.columns or "numerator" not in spec.columns:
         return shown
-    counted = np.array(frame["statistic"].isin([SHARE, "rate", "population_rate"]), dtype=bool)
+    counted = np.array(frame["statistic"].isin(COUNTED), dtype=bool)
     if spec.name == "comparisons":
         counted &= np.array(frame["adjustment"] == "crude", dtype=bool)
     for value, prefix in (("value", ""), ("comparator_value", "comparator_")):
         if not {value, f"{prefix}numerator"} <= set(spec.columns):
             continue
-        again = _quotient(frame[f"{prefix}numerator"], frame[f"{prefix}denominator"])
+        again = quotient(frame[f"{prefix}numerator"], frame[f"{prefix}denominator"])
         before = floats(frame[value])
         usable = counted & np.isfinite(again) & np.isfinite(before)
         shown[value] = np.where(usable, again, before)
@@ -41,8 +44,8 @@ def worked_out_again(frame: pd.DataFrame, spec: TableSpec, *, confidence: float 
         _rate_limits(shown, counted & np.array(frame["statistic"] != SHARE, dtype=bool), confidence)
     if {"difference", "comparator_numerator"} <= set(spec.columns):
         gap = floats(shown["value"]) - floats(shown["comparator_value"])
-        _move(shown, "difference", gap, counted)
-        _stretch(shown, "ratio", _quotient(shown["value"], shown["comparator_value"]), counted)
+        move(shown, "difference", gap, counted)
+        stretch(shown, "ratio", quotient(shown["value"], shown["comparator_value"]), counted)
     return shown
 
 
@@ -89,14 +92,15 @@ def _representation_again(shown: pd.DataFrame, confidence: float) -> pd.DataFram
     return shown.drop(columns="_true_numerator", errors="ignore")
 
 
-def _quotient(over: pd.Series | Numbers, under: pd.Series | Numbers) -> Numbers:
+def quotient(over: pd.Series | Numbers, under: pd.Series | Numbers) -> Numbers:
+    """One over the other, missing where that is not a positive number of anything."""
     top, bottom = (floats(pd.Series(each)) for each in (over, under))
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Numbers = np.where(bottom > 0, top / bottom, np.nan)
     return found
 
 
-def _move(shown: pd.DataFrame, name: str, again: Numbers, where: Flags) -> None:
+def move(shown: pd.DataFrame, name: str, again: Numbers, where: Flags) -> None:
     """An estimate worked out again, its limits moved by as much."""
     before = floats(shown[name])
     usable = where & np.isfinite(before) & np.isfinite(again)
@@ -107,7 +111,7 @@ def _move(shown: pd.DataFrame, name: str, again: Numbers, where: Flags) -> None:
     shown[name] = np.where(usable, again, before)
 
 
-def _stretch(shown: pd.DataFrame, name: str, again: Numbers, where: Flags) -> None:
+def stretch(shown: pd.DataFrame, name: str, again: Numbers, where: Flags) -> None:
     """An estimate on a scale of ratios worked out again, its limits in proportion."""
     before = floats(shown[name])
     usable = where & np.isfinite(before) & np.isfinite(again)

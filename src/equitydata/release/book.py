@@ -33,6 +33,8 @@ class Counts:
     exact : written as it is, for it tells of nobody (rows read).
     sums : (sums, cells); each row of it times the values is 0.
     cell, row : the published numbers: which cell stands in which row of the release.
+    implied : of each published number, whether it is not written but follows to be nobody or no small number: what is
+    left over in a row that is shown.
     """
 
     names: NDArray[np.object_]
@@ -42,6 +44,7 @@ class Counts:
     sums: csr_matrix
     cell: Places
     row: Places
+    implied: Flags
 
 
 @dataclass
@@ -51,32 +54,43 @@ class Book:
     _names: list[NDArray[np.object_]] = field(default_factory=list)
     _values: list[Numbers] = field(default_factory=list)
     _rows: list[Places] = field(default_factory=list)
-    _sums: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    _implied: list[Flags] = field(default_factory=list)
+    _sums: list[tuple[str, tuple[str, ...], str]] = field(default_factory=list)
     _exact: dict[str, float] = field(default_factory=dict)
 
-    def show(self, names: pd.Series, values: pd.Series, rows: Places) -> None:
-        """Numbers that a table shows: their names, true values and rows in the release; missing ones are none."""
+    def show(self, names: pd.Series, values: pd.Series, rows: Places, *, implied: bool = False) -> None:
+        """Numbers that a table shows: their names, true values and rows in the release; missing ones are none.
+
+        implied : they are not written, but a row that is shown says that none of them is small.
+        """
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float)
-        there = np.isfinite(numbers)
+        # Person-time and the like count nobody.
+        there = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (numbers >= 0)
         self._names.append(names.to_numpy(dtype=object)[there])
         self._values.append(numbers[there])
         self._rows.append(rows[there])
+        self._implied.append(np.full(int(there.sum()), implied))
 
-    def part(self, names: pd.Series, of: pd.Series, values: pd.Series, wholes: pd.Series) -> None:
-        """Counts that are part of others, with a cell for the rest of each: who does not meet a measure.
+    def part(
+        self, names: pd.Series, of: pd.Series, values: pd.Series, wholes: pd.Series, rows: Places
+    ) -> None:
+        """Counts that are part of others in the same row, with a cell for who is left over: who does not meet a measure.
 
-        names, of : names of the parts and their wholes. values, wholes : their counts.
+        names, of : names of the parts and their wholes. values, wholes : their counts. rows : rows in the release.
         """
         rest = pd.to_numeric(wholes, errors="coerce") - pd.to_numeric(values, errors="coerce")
-        there = (rest >= 0).to_numpy(dtype=bool)
+        there = ((rest >= 0) & (rest == np.floor(rest))).to_numpy(dtype=bool)
         kept = "not " + names[there]
-        self.show(kept, rest[there], np.full(int(there.sum()), -1))
+        self.show(kept, rest[there], rows[there], implied=True)
         pairs = dict(zip(kept, zip(of[there], names[there], strict=True), strict=True))
-        self._sums += [(whole, (part, other)) for other, (whole, part) in pairs.items()]
+        self._sums += [(whole, (part, other), "") for other, (whole, part) in pairs.items()]
 
-    def sum(self, whole: str, parts: Iterable[str]) -> None:
-        """A count that others make. One of them without a row of its own is left over."""
-        self._sums.append((whole, tuple(parts)))
+    def sum(self, whole: str, parts: Iterable[str], *, left: str = "") -> None:
+        """A count that others make, or that they are some of.
+
+        left : name of what they leave over, where another sum needs it.
+        """
+        self._sums.append((whole, tuple(parts), left))
 
     def exactly(self, name: str, value: float) -> None:
         """A count that is written as it is."""
@@ -92,9 +106,15 @@ class Book:
         number = shown.groupby(["name", "value"], sort=False).ngroup().to_numpy(dtype=np.intp)
         first = np.unique(number, return_index=True)[1]
         cells = _Cells([*names[first]], [*values[first]])
-        sums = [cells.equation(whole, parts) for whole, parts in dict.fromkeys(self._sums)]
+        sums = [cells.equation(*each) for each in dict.fromkeys(self._sums)]
+        implied = np.concatenate([*self._implied, np.zeros(len(self._exact), dtype=bool)]).astype(bool)
         on_paper = rows >= 0
-        pairs = np.unique(np.stack([number[on_paper], rows[on_paper]]), axis=1)
+        # A number that is written somewhere in its row is not implied there.
+        published = (
+            pd.DataFrame({"cell": number, "row": rows, "implied": implied})[on_paper]
+            .groupby(["cell", "row"], sort=True)["implied"]
+            .all()
+        )
         exact = np.zeros(len(cells.names), dtype=bool)
         exact[[cells.found[name][0] for name in self._exact if name in cells.found]] = True
         return Counts(
@@ -103,8 +123,9 @@ class Book:
             sensitive=np.array(cells.sensitive, dtype=bool) & ~exact,
             exact=exact,
             sums=_matrix([each for each in sums if each], len(cells.names)),
-            cell=pairs[0],
-            row=pairs[1],
+            cell=published.index.get_level_values("cell").to_numpy(dtype=np.intp),
+            row=published.index.get_level_values("row").to_numpy(dtype=np.intp),
+            implied=published.to_numpy(dtype=bool),
         )
 
 
@@ -118,18 +139,18 @@ class _Cells:
         for place, name in enumerate(names):
             self.found.setdefault(name, []).append(place)
 
-    def equation(self, whole: str, parts: Sequence[str]) -> dict[int, int]:
+    def equation(self, whole: str, parts: Sequence[str], left_name: str) -> dict[int, int]:
         """Cell -> its weight in a sum that is 0 of the true counts; empty where the parts overlap or none is there."""
         places = [self.found[name][0] for name in parts if name in self.found]
-        if not places:
+        if not places or (left_name and whole not in self.found):
             return {}
         together = sum(self.values[place] for place in places)
         total = self._whole(whole, together)
         left = self.values[total] - together
         if left < 0 or total in places:
             return {}
-        if left > 0:
-            places.append(self._add(f"left of {whole}", left, sensitive=False))
+        if left > 0 or left_name:
+            places.append(self._add(left_name or f"left of {whole}", left, sensitive=False))
         weights = {total: 1}
         for place in places:
             weights[place] = weights.get(place, 0) - 1

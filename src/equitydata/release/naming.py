@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from equitydata import codelists
-from equitydata.completeness import JOINT, MEASURES, NOT_RECORDED
+from equitydata.completeness import JOINT, MEASURES, NOT_RECORDED, OWN_DIMENSION
 from equitydata.figures import KNOWN_VALUES, PLACES, RECORDED_VALUES
 from equitydata.model import Intake, Status
 from equitydata.release.book import Book, Counts
@@ -85,6 +85,7 @@ def _alone(book: Book, name: str, here: Present) -> None:
             f"{share.denominator} of " + row,
             frame[share.numerator].where(people),
             frame[share.denominator].where(people),
+            here.rows,
         )
 
 
@@ -94,7 +95,8 @@ def _pair(book: Book, here: Present, numerators: pd.Series, denominators: pd.Ser
     people = _counts_people(frame)
     for names, column in ((numerators, "numerator"), (denominators, "denominator")):
         book.show(names, frame[column].where(people), here.rows)
-    book.part(numerators, denominators, frame["numerator"].where(people), frame["denominator"].where(people))
+    top, bottom = frame["numerator"].where(people), frame["denominator"].where(people)
+    book.part(numerators, denominators, top, bottom, here.rows)
 
 
 def _counts_people(frame: pd.DataFrame) -> pd.Series:
@@ -123,6 +125,13 @@ def _statuses(book: Book, here: Present, _: Mapping[str, Present]) -> None:
             book.sum(f"applicable:{name}|all|{unit}", applies)
             for measure, counted in MEASURES.items():
                 book.sum(f"{measure}:{name}|all|{unit}", [parts[each] for each in counted if each in parts])
+        for status in met:
+            # Everyone has a record.
+            book.sum(
+                _of_status("records_carried_back", str(name), status), [_of_status(PEOPLE, str(name), status)]
+            )
+        lacking = [_of_status(PEOPLE, str(name), status) for status in met if status != Status.KNOWN]
+        book.sum(f"{PEOPLE}|{name}|unknown", lacking)
 
 
 def _of_status(unit: str, characteristic: str, status: str) -> str:
@@ -152,9 +161,17 @@ def _completeness(book: Book, here: Present, present: Mapping[str, Present]) -> 
         if "categories" in present and characteristic != JOINT:
             _detail(book, characteristic)
     for measure in ("known", "known_or_declined"):
-        for core in ("ethnicity", "language"):
-            book.sum(f"{measure}:{core}|all|{PEOPLE}", [f"{measure}:{JOINT}|all|{PEOPLE}"])
+        _joint(book, measure, f"all|{PEOPLE}", f"applicable:{JOINT}|all|{PEOPLE}")
     book.sum(f"known_or_declined:{JOINT}|all|{PEOPLE}", [f"known:{JOINT}|all|{PEOPLE}"])
+
+
+def _joint(book: Book, measure: str, at: str, everyone: str) -> None:
+    """Who has both is among those who have each; who has one and not the other are no more than are left of all."""
+    both = f"{measure}:{JOINT}|{at}"
+    alone = [f"{measure}:{core}|{at} and not both" for core in ("ethnicity", "language")]
+    for core, left in zip(("ethnicity", "language"), alone, strict=True):
+        book.sum(f"{measure}:{core}|{at}", [both], left=left)
+    book.sum(everyone, [both, *alone])
 
 
 def _detail(book: Book, characteristic: str) -> None:
@@ -175,7 +192,8 @@ def _breakdown(book: Book, here: Present, _: Mapping[str, Present]) -> None:
     where = by + "|" + group + "|" + unit
     of_people = by.map(STRATUM_OF).where(unit == PEOPLE)
     unknown = by.map({key: value.split("|")[0] for key, value in STRATUM_OF.items()})
-    strata = f"{PEOPLE}|" + of_people + "|" + group
+    words = group.where(by != "deprivation", "Quintile " + group.str[:1])
+    strata = f"{PEOPLE}|" + of_people + "|" + words
     strata = strata.where(group != NOT_RECORDED, f"{PEOPLE}|" + unknown + "|unknown")
     wholes = strata.where(of_people.notna(), "all|" + where)
     _pair(book, here, "known:" + name + "|" + where, wholes)
@@ -188,10 +206,12 @@ def _breakdown(book: Book, here: Present, _: Mapping[str, Present]) -> None:
         whole = f"{PEOPLE}|all" if counted == PEOPLE else "records|all"
         book.sum(whole, dict.fromkeys(wholes[rows.index]))
         if each == JOINT:
-            for core in ("ethnicity", "language"):
-                for found in met:
-                    at = f"{dimension}|{found}|{counted}"
-                    book.sum(f"known:{core}|{at}", [f"known:{JOINT}|{at}"])
+            for found, everyone in zip(met, wholes[rows.index], strict=True):
+                _joint(book, "known", f"{dimension}|{found}|{counted}", str(everyone))
+        if each in OWN_DIMENSION.get(str(dimension), ()) and counted == PEOPLE:
+            # Whoever stands in a group of age has an age.
+            for found, everyone in zip(met, wholes[rows.index], strict=True):
+                book.sum(str(everyone), [f"known:{each}|{dimension}|{found}|{counted}"])
 
 
 def _needs(book: Book, here: Present, _: Mapping[str, Present]) -> None:

@@ -16,11 +16,13 @@ import pandas as pd
 
 from equitydata.release.book import Book, Places
 from equitydata.release.nesting import nestings
-from equitydata.strata import ALL, CROSS, CROSS_CATEGORY, STATUS_WORDS, USERS
+from equitydata.sparse import parents_shown
+from equitydata.strata import ALL, CROSS, CROSS_CATEGORY, FEW_STATUS, STATUS_WORDS, USERS
 
 PEOPLE = "people"
 SHARE = "share"
 KNOWN = "(all known)"  # in the place of a category: everyone whose group is known at a level
+FEW_WORDS = STATUS_WORDS[FEW_STATUS]
 UNKNOWN_WORDS = frozenset(STATUS_WORDS.values())
 COUNTED = ("people", "numerator", "denominator")
 # People come in several periods; what they do does not.
@@ -36,6 +38,9 @@ class Present:
 
 
 Others: TypeAlias = Mapping[str, Present]
+# A whole, its parts, and the name of what they leave over where another sum needs it.
+NamedSum: TypeAlias = tuple[str, tuple[str, ...], str]
+Levels: TypeAlias = Mapping[tuple[str, str], tuple[list[str], list[str]]]
 
 
 def text(column: pd.Series) -> pd.Series:
@@ -64,50 +69,79 @@ def name_strata(book: Book, prefix: str, rows: pd.DataFrame, known: pd.Series) -
     rows : with characteristic, level, category. known : which of them are groups.
     """
     columns = (text(rows[each]) for each in ("characteristic", "level", "category"))
-    for whole, parts in _sums_of(tuple(zip(*columns, known[rows.index], strict=True))):
-        book.sum(f"{prefix}|{whole}", [f"{prefix}|{part}" for part in parts])
+    for whole, parts, left in _sums_of(tuple(zip(*columns, known[rows.index], strict=True))):
+        book.sum(
+            f"{prefix}|{whole}",
+            [f"{prefix}|{part}" for part in parts],
+            left=f"{prefix}|{left}" if left else "",
+        )
 
 
 @lru_cache(maxsize=64)
-def _sums_of(strata: tuple[tuple[str, str, str, bool], ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """(whole, parts) of strata: levels, parents, margins of crossings. Measures and periods share their strata."""
+def _sums_of(strata: tuple[tuple[str, str, str, bool], ...]) -> tuple[NamedSum, ...]:
+    """Sums of strata: levels, parents, margins of crossings. Measures and periods share their strata."""
     levels: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
     for characteristic, level, category, known in strata:
         if characteristic != ALL:
             levels.setdefault((characteristic, level), ([], []))[0 if known else 1].append(category)
-    found: list[tuple[str, tuple[str, ...]]] = []
+    found: list[NamedSum] = []
     for (characteristic, level), (known_words, unknown_words) in levels.items():
         at = f"{characteristic}|{level}"
         totals = f"{at}|{KNOWN}", f"{characteristic}|unknown"
         found += [
-            (totals[0], tuple(f"{at}|{each}" for each in known_words)),
-            (f"{characteristic}|known", totals[:1]),
-            (totals[1], tuple(f"{characteristic}|unknown|{each}" for each in unknown_words)),
-            (ALL, totals),
+            (totals[0], tuple(f"{at}|{each}" for each in known_words), ""),
+            (f"{characteristic}|known", totals[:1], ""),
+            (totals[1], tuple(f"{characteristic}|unknown|{each}" for each in unknown_words), ""),
+            (ALL, totals, ""),
         ]
-        for wholes in (
-            _margins(characteristic, level, known_words),
-            _parents(characteristic, level, known_words),
-        ):
-            found += [(whole, tuple(f"{at}|{each}" for each in parts)) for whole, parts in wholes]
+        found += [
+            (whole, tuple(f"{at}|{each}" for each in parts), "")
+            for whole, parts in _parents(characteristic, level, known_words, levels)
+        ]
+        found += _crossed(characteristic, level, levels)
     return tuple(found)
 
 
-def _margins(characteristic: str, level: str, cells: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """Cells of a crossing add up to the group of either side, less its people who are unknown on the other."""
-    names, levels = characteristic.split(CROSS), level.split(CROSS)
-    if len(names) < 2 or len(names) != len(levels):
+def _crossed(characteristic: str, level: str, levels: Levels) -> Iterator[NamedSum]:
+    """What the cells of a crossing of two characteristics say of each, and of people who are in no cell."""
+    names, sides = characteristic.split(CROSS), level.split(CROSS)
+    if len(names) != 2 or len(sides) != 2:
         return
-    for side, (name, at) in enumerate(zip(names, levels, strict=True)):
+    at = f"{characteristic}|{level}"
+    cells, unknown = levels[(characteristic, level)]
+    few = f"{characteristic}|unknown|{FEW_WORDS}"
+    not_crossed: list[str] = []
+    for side, (name, finer) in enumerate(zip(names, sides, strict=True)):
         groups: dict[str, list[str]] = {}
         for category in cells:
             parts = category.split(CROSS_CATEGORY)
-            if len(parts) == len(names):
+            if len(parts) == 2:
                 groups.setdefault(parts[side], []).append(category)
-        yield from ((f"{name}|{at}|{group}", held) for group, held in groups.items())
+        for group, held in groups.items():
+            left = f"{name}|{finer}|{group} in no cell of {at}"
+            yield f"{name}|{finer}|{group}", tuple(f"{at}|{each}" for each in held), left
+        # Who is in no cell is of unknown group on the other side, or of a group too small to cross.
+        others = f"unknown of {names[1 - side]} or too few for {at}"
+        yield others, (f"{names[1 - side]}|unknown", few), ""
+        yield others, tuple(f"{name}|{finer}|{group} in no cell of {at}" for group in groups), ""
+        met = levels.get((name, finer), ([], []))[0]
+        not_crossed += [f"{name}|{finer}|{group}" for group in met if group not in groups]
+    yield f"not in {at}", tuple(not_crossed), ""
+    yield f"not in {at}", (few,), ""
+    for words in unknown:
+        if words != FEW_WORDS:
+            # Unknown on the first side, or known there and unknown on the second.
+            second = f"{characteristic}|unknown|{words} of {names[1]}"
+            yield f"{characteristic}|unknown|{words}", (f"{names[0]}|unknown|{words}",), second
+            yield f"{names[1]}|unknown|{words}", (second,), ""
 
 
-def _parents(characteristic: str, level: str, categories: list[str]) -> Iterator[tuple[str, list[str]]]:
+def _parents(
+    characteristic: str,
+    level: str,
+    categories: list[str],
+    levels_met: Levels,
+) -> Iterator[tuple[str, list[str]]]:
     """Categories of coarser levels and those that each holds, for plain levels and for either side of crossings."""
     names, levels = characteristic.split(CROSS), level.split(CROSS)
     if len(names) != len(levels):
@@ -116,10 +150,13 @@ def _parents(characteristic: str, level: str, categories: list[str]) -> Iterator
         for nesting in nestings(name):
             if nesting.finer != finer:
                 continue
+            fine, coarse = (levels_met.get((name, each), ([], []))[0] for each in (finer, nesting.coarser))
+            # Sparse groups may be merged on either level.
+            parents = parents_shown(fine, coarse, nesting.parents) if coarse else nesting.parents
             held: dict[str, list[str]] = {}
             for category in categories:
                 parts = category.split(CROSS_CATEGORY) if len(names) > 1 else [category]
-                parent = nesting.parents.get(parts[side]) if len(parts) == len(names) else None
+                parent = parents.get(parts[side]) if len(parts) == len(names) else None
                 if parent is not None:
                     whole = CROSS_CATEGORY.join([*parts[:side], parent, *parts[side + 1 :]])
                     held.setdefault(whole, []).append(category)
@@ -146,7 +183,7 @@ class _Names(Book):
         super().__init__()
         self.shown: dict[int, pd.Series] = {}
 
-    def show(self, names: pd.Series, values: pd.Series, rows: Places) -> None:
+    def show(self, names: pd.Series, values: pd.Series, rows: Places, *, implied: bool = False) -> None:
         if len(self.shown) < 2:
             self.shown[len(self.shown)] = names
 
@@ -170,14 +207,23 @@ def _show_counts(book: Book, here: Present, measure: pd.Series, known: pd.Series
     names = {column: strata_names(measure + f":{column}", frame, known) for column in COUNTED}
     for column, words in names.items():
         book.show(words, frame[column], here.rows)
-    _not_met(book, frame, names)
+    _not_met(book, here, names)
+    _people_of_contacts(book, frame, names)
 
 
-def _not_met(book: Book, frame: pd.DataFrame, names: Mapping[str, pd.Series]) -> None:
+def _people_of_contacts(book: Book, frame: pd.DataFrame, names: Mapping[str, pd.Series]) -> None:
+    """Whoever is counted has a contact: people are no more than the contacts that a share or a mean is of."""
+    counted = text(frame["statistic"]).isin([SHARE, "mean", "quantile"])
+    for whole, part in zip(names["denominator"][counted], names["people"][counted], strict=True):
+        book.sum(whole, [part])
+
+
+def _not_met(book: Book, here: Present, names: Mapping[str, pd.Series]) -> None:
     """Of shares, those who did not meet the measure: person-time less events counts nobody."""
-    share = text(frame["statistic"]) == SHARE
+    frame, share = here.frame, text(here.frame["statistic"]) == SHARE
     top, bottom = names["numerator"][share], names["denominator"][share]
-    book.part(top, bottom, frame["numerator"][share], frame["denominator"][share])
+    met, of = frame["numerator"][share], frame["denominator"][share]
+    book.part(top, bottom, met, of, here.rows[share.to_numpy()])
 
 
 def _within_users(book: Book, measure: str, rows: pd.DataFrame, known: pd.Series) -> None:
@@ -196,7 +242,8 @@ def _trends(book: Book, here: Present, _: Others) -> None:
     names = {column: strata_names(prefix, frame, known) for column, prefix in prefixes.items()}
     for column, words in names.items():
         book.show(words, frame[column], here.rows)
-    _not_met(book, frame, names)
+    _not_met(book, here, names)
+    _people_of_contacts(book, frame, names)
     for (name, when), rows in frame.groupby(["measure", "period"], sort=False):
         for column in COUNTED:
             name_strata(book, f"{name}:{column}@{when}", rows, known)
@@ -251,6 +298,7 @@ def _comparisons(book: Book, here: Present, _: Others) -> None:
         against["denominator"][share],
         frame["comparator_numerator"][share],
         frame["comparator_denominator"][share],
+        here.rows[share.to_numpy()],
     )
 
 
@@ -277,7 +325,7 @@ def _places(book: Book, here: Present, _: Others) -> None:
     names = {column: measure + f":{column}|by " + by + "|" + place for column in COUNTED}
     for column in COUNTED:
         book.show(names[column], frame[column], here.rows)
-    _not_met(book, frame, names)
+    _not_met(book, here, names)
     for (name, _by), rows in frame.groupby(["measure", "by"], sort=False):
         for column in ADDS_UP_OVER_TIME:
             book.sum(f"{name}:{column}|{ALL}", names[column][rows.index])
@@ -296,18 +344,47 @@ def _representation(book: Book, here: Present, present: Others) -> None:
     of, name = text(frame["of"]), text(frame["characteristic"])
     known = known_rows(frame)
     prefix = _of_prefix(of)
-    # Beside each area the people may be cut to other ages, and a group may hold narrower ones: other counts then.
     names = strata_names(prefix, frame, known)
-    book.show(names, frame["numerator"], here.rows)
-    whole = prefix + "|" + name + "|" + text(frame["level"]) + f"|{KNOWN}"
+    compared = pd.to_numeric(frame["denominator"], errors="coerce").notna()
+    # Beside an area, groups that have no residents of their own are left out, and a group may hold narrower ones.
+    block = prefix + "|" + name + "|" + text(frame["level"])
+    beside = text(frame["area_kind"]) + " " + text(frame["area"])
+    shown = names.where(~_wider(names, frame, present), names + " with narrower ones, beside " + beside)
+    whole = block + "|(compared) beside " + beside
+    book.show(shown, frame["numerator"], here.rows)
     book.show(whole, frame["denominator"], here.rows)
     book.show(prefix + "|" + name + "|unknown", frame["unknown"], here.rows)
-    book.part(names, whole, frame["numerator"], frame["denominator"])
-    keys = ["of", "characteristic", "level", "area_kind", "area"]
-    for (each, *_), rows in frame.groupby(keys, sort=False):
-        name_strata(book, str(_of_prefix(pd.Series([str(each)])).iloc[0]), rows, known)
+    book.part(shown, whole, frame["numerator"], frame["denominator"], here.rows)
+    wide = shown != names
+    for total, rows in block.groupby(whole, sort=False).groups.items():
+        part = frame.loc[rows]
+        name_strata(book, str(prefix[rows[0]]), part, known)
+        inside, placed = compared[rows] & known[rows], part["residents_share"].notna()
+        book.sum(str(total), shown[rows][inside & placed])
+        book.sum(str(total), names[rows][inside])
+        book.sum(f"{block[rows[0]]}|{KNOWN}", [str(total), *names[rows][~inside & known[rows]]])
+        for each in rows[wide[rows]]:
+            book.sum(shown[each], [names[each]])
     if "outcomes" in present:
         _outcomes_behind(book, frame, known, present["outcomes"].frame)
+
+
+def _wider(names: pd.Series, frame: pd.DataFrame, present: Others) -> pd.Series:
+    """Rows whose people are more than the group has by itself, as another table counts it."""
+    own: dict[str, float] = {}
+    if "categories" in present:
+        others = present["categories"].frame
+        level = text(others["level"]).replace({"group": "groups"})
+        words = strata_names(PEOPLE, others.assign(level=level), pd.Series(True, index=others.index))
+        own |= dict(zip(words, pd.to_numeric(others["numerator"], errors="coerce"), strict=True))
+    if "outcomes" in present:
+        others = present["outcomes"].frame
+        of_people = others[text(others["unit"]) == PEOPLE]
+        words = strata_names(text(of_people["measure"]) + ":met", of_people, known_rows(of_people))
+        own |= dict(zip(words, pd.to_numeric(of_people["numerator"], errors="coerce"), strict=True))
+    least = frame.groupby(names.to_numpy())["numerator"].transform("min")
+    alone = names.map(own).fillna(least)
+    return pd.to_numeric(frame["numerator"], errors="coerce") > alone
 
 
 def _outcomes_behind(book: Book, frame: pd.DataFrame, known: pd.Series, outcomes: pd.DataFrame) -> None:
@@ -325,8 +402,13 @@ def _outcomes_behind(book: Book, frame: pd.DataFrame, known: pd.Series, outcomes
 # ---------------------------------------------------------------- findings repeat the others
 
 
-def _findings(book: Book, here: Present, _: Others) -> None:
+def _findings(book: Book, here: Present, present: Others) -> None:
     frame = here.frame
+    beside = ""
+    if "representation" in present:
+        areas = present["representation"].frame
+        local = text(areas["area"])[text(areas["area_kind"]) == "local"]
+        beside = f"local {local.iloc[0]}" if len(local) else ""
     about, measure = text(frame["about"]), text(frame["measure"])
     known = pd.Series(True, index=frame.index)
     by_place = text(frame["category"])
@@ -335,7 +417,7 @@ def _findings(book: Book, here: Present, _: Others) -> None:
         residents = strata_names(_of_prefix(measure), frame, known)
         if column == "denominator":
             at = text(frame["characteristic"]) + "|" + text(frame["level"])
-            residents = _of_prefix(measure) + "|" + at + f"|{KNOWN}"
+            residents = _of_prefix(measure) + "|" + at + f"|(compared) beside {beside}"
         alone = pd.Series([f"finding#{place}: {column}" for place in here.rows], index=frame.index)
         names = (
             alone.where(about != "outcome", outcome)

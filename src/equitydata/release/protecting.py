@@ -15,6 +15,7 @@ import numpy as np
 
 from equitydata.release.feasible import tighten, wide_pair
 from equitydata.release.worlds import (
+    ALMOST,
     FAILED_WALKS,
     Cells,
     Doors,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 Limits: TypeAlias = tuple[Numbers, Numbers]
 
+ATTEMPTS = 12
 AT_ONCE = 80  # counts in need that are looked at one by one; of more, some share a programme
 MOST_TOGETHER = 6  # counts that share one
 ACCEPT = 3
@@ -57,6 +59,7 @@ class Problem:
     cell, row : the published numbers, that a cell is shown in a row; a row is hidden whole, and a cell is published if
     any of its rows is shown. rows : how many rows there are. cost : (rows,) what is lost when a row is hidden, infinite
     where it must be shown. lower, upper : (cells,) what earlier releases tell of each cell.
+    implied : of each published number, whether it is not written, and its row only says that it is nobody or not small.
     """
 
     values: Numbers
@@ -69,6 +72,7 @@ class Problem:
     cost: Numbers
     lower: Numbers | None = None
     upper: Numbers | None = None
+    implied: Flags | None = None
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,22 @@ def known(problem: Problem, hidden: Flags, rule: DisclosureRule) -> tuple[Number
     what earlier releases tell is added. Raises ValueError where a published cell has no value.
     """
     shown = np.zeros(len(problem.values), dtype=bool)
-    shown[problem.cell[~hidden[problem.row]]] = True
+    here = ~hidden[problem.row]
+    written = here if problem.implied is None else here & ~problem.implied
+    shown[problem.cell[written]] = True
     if np.isnan(problem.values[shown]).any():
         raise ValueError("A cell without a value cannot be published.")
     lower, upper = _behind_shown(problem.values, rule)
     small = _small(problem.values, rule) & problem.sensitive
     lower = np.where(shown, lower, np.where(small, _least_small(rule), 0.0))
     upper = np.where(shown, upper, np.where(small, float(rule.hide_up_to), np.inf))
+    if problem.implied is not None and not rule.midpoint:
+        said = np.zeros(len(problem.values), dtype=bool)
+        said[problem.cell[here & problem.implied]] = True
+        said &= ~shown & ~small
+        nobody = said & (problem.values == 0)
+        lower = np.where(said & ~nobody, rule.hide_up_to + 1.0, lower)
+        upper = np.where(nobody, 0.0, upper)
     lower, upper = (np.where(problem.exact, problem.values, each) for each in (lower, upper))
     if problem.lower is not None:
         lower = np.fmax(lower, problem.lower)
@@ -154,10 +167,17 @@ def protect(
     least = min(rule.least_range, rule.hide_up_to - int(_least_small(rule)))
     if not len(targets) or least <= 0:
         return Protection(start, int(start.sum()), 0, np.empty(0, dtype=np.intp), 0)
-    audit = _Audit(problem, start, rule, close, targets.tolist(), least)
-    audit.hide_what_helps()
-    audit.show_what_is_not_needed()
-    return audit.protection()
+    # A count of few sums has few ways out, and its way may serve those of many.
+    sums_of_each = np.bincount(problem.sums.indices, minlength=len(problem.values))
+    order = targets[np.argsort(sums_of_each[targets], kind="stable")]
+    found = []
+    for number in range(ATTEMPTS):
+        order = np.random.default_rng(number).permutation(order) if number else order
+        audit = _Audit(problem, start, rule, close, order.tolist(), least)
+        audit.hide_what_helps()
+        audit.show_what_is_not_needed()
+        found.append(audit.protection())
+    return min(found, key=lambda each: (len(each.unsafe), problem.cost[each.hidden].sum()))
 
 
 class _Audit:
@@ -186,6 +206,7 @@ class _Audit:
         self.unsafe: set[int] = set()
         self.rounds = 0
         self.left = SHOW_AGAIN
+        self.cost = problem.cost.copy()
         self.leader: list[int] = []
         self.follower: list[int] = []
 
@@ -194,7 +215,7 @@ class _Audit:
 
     def protection(self) -> Protection:
         """The answer, after each pair of worlds was held against what is shown at the end."""
-        unsafe = [cell for cell in self.targets if not self._is_safe(cell)]
+        unsafe = [cell for cell in sorted(self.targets) if not self._is_safe(cell)]
         first = int(self.start.sum())
         return Protection(
             self.hidden, first, int(self.hidden.sum()) - first, np.array(unsafe, dtype=np.intp), self.rounds
@@ -280,7 +301,7 @@ class _Audit:
         return Doors(
             cell=self.problem.cell[open_numbers],
             row=self.problem.row[open_numbers],
-            cost=self.problem.cost,
+            cost=self.cost,
             leader=np.array(self.leader, dtype=np.intp),
             follower=np.array(self.follower, dtype=np.intp),
         )
@@ -288,7 +309,7 @@ class _Audit:
     def _may_be_hidden(self) -> Flags:
         """Cells of which every row that shows them may be hidden."""
         flags = np.ones(len(self.problem.values), dtype=bool)
-        must = ~self.hidden & ~np.isfinite(self.problem.cost)
+        must = ~self.hidden & ~np.isfinite(self.cost)
         flags[self.problem.cell[must[self.problem.row]]] = False
         return flags
 

@@ -26,6 +26,7 @@ import pandas as pd
 
 from equitydata.errors import DisclosureError
 from equitydata.model import Intake
+from equitydata.release.across import worked_out_across
 from equitydata.release.again import worked_out_again
 from equitydata.release.book import Counts, Flags
 from equitydata.release.earlier import (
@@ -37,6 +38,7 @@ from equitydata.release.earlier import (
     told_before,
 )
 from equitydata.release.naming import name_counts
+from equitydata.release.offers import merging_offers
 from equitydata.release.protecting import Problem, Protection, protect
 from equitydata.release.rounding import floats, round_count, round_counts, with_few_digits
 from equitydata.release.smallness import counts_places, first_hidden
@@ -59,6 +61,7 @@ class ReleasedTables:
     first, second : rows hidden for their own small counts (and with them), and to guard others, by table.
     people : everyone who is counted, rounded; None where that number is not shown.
     numbers : name of each count -> as it is shown, None where it is hidden; for the audit of later releases.
+    hidden : which rows of each table of true counts are hidden, by position.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -66,6 +69,7 @@ class ReleasedTables:
     second: Mapping[str, int]
     people: int | None = None
     numbers: Mapping[str, int | None] = field(default_factory=dict)
+    hidden: Mapping[str, Flags] = field(default_factory=dict)
 
 
 def release(
@@ -92,7 +96,8 @@ def release(
         source=source_of(result),
     )
     tables = dict(released.tables)
-    warnings = whole_groups(tables) if chosen.hide_up_to else ()
+    offers = merging_offers(result.tables, released.hidden, rule=chosen, choices=result.choices)
+    warnings = (*whole_groups(tables), *offers) if chosen.hide_up_to else ()
     criteria, areas, next_steps = (tables.pop(name) for name in ("criteria", "areas", "next_steps"))
     return replace(
         result,
@@ -160,6 +165,8 @@ def release_tables(
         name: _as_shown(frame, SPECS[name], chosen, hidden[rows[name]], confidence=confidence)
         for name, frame in ready.items()
     }
+    if chosen.hide_up_to:
+        shown = worked_out_across(shown)
     shown = without_summaries_of_hidden(shown, chosen)
     counted = [name for name in ready if SPECS[name].counts]
     second = {name: int(besides[rows[name]].sum()) for name in counted}
@@ -169,6 +176,7 @@ def release_tables(
         second=second,
         people=None if hidden[-1] else round_count(people, chosen),
         numbers=numbers,
+        hidden={name: hidden[part] for name, part in rows.items()},
     )
     if chosen.hide_up_to and len(shown.get("findings", ())):
         return replace(released, tables={**shown, "findings": findings_as_shown(shown)})
@@ -185,9 +193,10 @@ def _ready(frame: pd.DataFrame, spec: TableSpec, rule: DisclosureRule) -> pd.Dat
 def _numbers(counts: Counts, hidden: Flags, rule: DisclosureRule) -> dict[str, int | None]:
     """Every count that stands in some row, as it is shown; None where all its rows are hidden."""
     published = np.zeros(len(counts.values), dtype=bool)
-    published[counts.cell[~hidden[counts.row]]] = True
+    written = ~counts.implied
+    published[counts.cell[written & ~hidden[counts.row]]] = True
     rounded = round_counts(pd.Series(counts.values), rule).to_numpy()
-    on_paper = np.unique(counts.cell)
+    on_paper = np.unique(counts.cell[written])
     return {
         str(counts.names[place]): int(rounded[place]) if published[place] else None
         for place in on_paper[::-1]
@@ -210,6 +219,7 @@ def _problem(counts: Counts, rows: int, told: Told | None) -> Problem:
         sensitive=counts.sensitive,
         cell=counts.cell,
         row=counts.row,
+        implied=counts.implied,
         rows=rows,
         cost=cost,
         lower=None if told is None else told.lower,

@@ -478,7 +478,7 @@ class _Programme:
             far=far,
             rows=rows,
             doors=doors,
-            cost=np.concatenate([cost, cost, row_cost]),
+            cost=np.concatenate([cost, cost, np.where(np.isfinite(row_cost), row_cost, 0.0)]),
             most=np.concatenate([most, most, np.where(np.isfinite(row_cost), np.inf, 0.0)]),
             whole=np.concatenate([np.ones(2 * steps), np.zeros(len(rows))]),
             matrix=vstack(lines, format="csc"),
