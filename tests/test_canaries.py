@@ -36,6 +36,7 @@ from unittest import mock
 import nhs_number
 import pandas as pd
 import pytest
+from typer.main import get_command
 
 import equitydata as eq
 from equitydata import cli
@@ -359,7 +360,6 @@ OUT_OF_PLACE = "plain.csv/report"
 RUNS: dict[str, list[tuple[list[str], int]]] = {
     "success": [
         (["init", "plain.csv", "--out", "drafted.toml"], 0),
-        (["check", "plain.toml", "--json"], 0),
         (["audit", "plain.toml", "--out", "audited"], 0),
         (["rate", "plain.toml"], 0),
         (["profile", "plain.toml", *PROFILE, "--out", "profile.md"], 0),
@@ -367,7 +367,7 @@ RUNS: dict[str, list[tuple[list[str], int]]] = {
     ],
     "rare values": [
         (["init", "rare.csv", "--out", "drafted.toml"], 0),
-        (["check", "rare.toml"], 0),
+        (["check", "rare.toml", "--json"], 0),
         (["analyse", "rare.toml", "--out", "report"], 0),
         (["deidentify", "rare.toml", "--out", "shared/shared.csv", "--make-key", "--key-file", "key.txt"], 0),
         (["history", "rare.toml"], 0),
@@ -388,6 +388,10 @@ RUNS: dict[str, list[tuple[list[str], int]]] = {
     "places": [(["audit", "places.toml", "--out", "report"], 0)],
     "killed": [(["audit", "plain.toml", "--out", "report", "--kill"], -signal.SIGKILL)],
 }
+
+
+# The most talkative way to run, where the program has one.
+VERBOSE = ["-vv"] if any("-v" in option.opts for option in get_command(cli.app).params) else []
 
 
 def write_inputs(work: Path) -> None:
@@ -437,7 +441,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
         write_inputs(top / name / "work")
 
     def run(name: str) -> Ran:
-        return run_watched(top / name, ["-c", RUNNER, json.dumps([words for words, _ in RUNS[name]])])
+        return run_watched(
+            top / name, ["-c", RUNNER, json.dumps([[*VERBOSE, *words] for words, _ in RUNS[name]])]
+        )
 
     with ThreadPoolExecutor(2) as pool:
         found = dict(zip(RUNS, pool.map(run, RUNS), strict=True))

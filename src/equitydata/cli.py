@@ -57,6 +57,12 @@ Disclosure = Annotated[
         help="Small-number rule: nhs, opensafely, under-5, threshold-10, hide-N-round-M or none.",
     ),
 ]
+MergeSparse = Annotated[
+    bool,
+    typer.Option(
+        "--merge-sparse", help="Put groups of few people together with others of their broader group."
+    ),
+]
 Previous = Annotated[
     list[Path] | None,
     typer.Option(
@@ -263,6 +269,7 @@ def audit(
     as_json: Json = False,
     memory_limit: Memory = None,
     previous: Previous = None,
+    merge_sparse: MergeSparse = False,
 ) -> None:
     """Audit completeness and verification, and rate the data domain; no outcome is counted."""
     result, *_ = _run(
@@ -276,6 +283,7 @@ def audit(
         as_json,
         memory_limit,
         previous,
+        merge_sparse,
         full=False,
     )
     _judge(result, fail_under)
@@ -297,6 +305,7 @@ def analyse(
         bool, typer.Option("--no-history", help="Leave this run out of the log of runs.")
     ] = False,
     previous: Previous = None,
+    merge_sparse: MergeSparse = False,
 ) -> None:
     """Everything: audit, outcomes by group, comparison with residents, rating, and the report folder."""
     _check_audience(audience)
@@ -311,6 +320,7 @@ def analyse(
         as_json,
         memory_limit,
         previous,
+        merge_sparse,
         full=True,
     )
     # An extract without a service file has no place of its own for a log, which keeps to the service's own rule.
@@ -757,6 +767,7 @@ def _run(
     as_json: bool,
     memory_limit: str | None,
     previous: Sequence[Path] | None,
+    merge_sparse: bool,
     *,
     full: bool,
 ) -> tuple[EquityResult, Service, EquityResult]:
@@ -766,6 +777,10 @@ def _run(
     if out is not None:
         _check_folder(out, force=force)
     service, data = _load_any(service_file, extract)
+    if merge_sparse:
+        # What is merged is what the rule in force would hide.
+        rules = {"sparse_categories": "merge", **({"disclosure": disclosure} if disclosure else {})}
+        service = service.model_copy(update={"rules": {**service.rules, **rules}})
     result = _analyse(service, data, as_of, memory_limit, outcomes=full)
     released = _release(result, disclosure, earlier)
     page = _write(released, out, force=force) if out is not None else None

@@ -53,7 +53,11 @@ def who(stratum: Mapping[str, Any]) -> str:
         return forms["all"]
     yes_or_no = name in characteristics() and characteristics()[name].kind == "flag"
     fallback = forms["flag" if yes_or_no else "default"]
-    form = forms["crossing"] if CROSS in name else forms.get(f"{name}.{level}", forms.get(name, fallback))
+    at_level = forms.get(f"{name}.{level}")
+    # "decile 9" but not "decile Deciles 9 and 10": a merged group has words of its own.
+    if name == "deprivation" and level == "decile" and not category.isdigit():
+        at_level = None
+    form = forms["crossing"] if CROSS in name else at_level or forms.get(name, fallback)
     return form.format(category=category, lower=lower_first(category), label=lower_first(label))
 
 

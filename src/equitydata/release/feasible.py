@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equitydata.release.nearest import Room, around, elastic_cells, nearest_worlds
 from equitydata.release.worlds import (
     ALMOST,
     Cells,
@@ -18,13 +19,10 @@ from equitydata.release.worlds import (
     Ground,
     Numbers,
     Pair,
-    Room,
     Walker,
     apart,
-    around,
     blocks,
     ground,
-    nearest_worlds,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +39,10 @@ def ranges(sums: csr_matrix, lower: Numbers, upper: Numbers, cells: Cells) -> tu
     Returns low and high, shape as cells; by linear programming, rounded inward, so that whole numbers alone may allow
     less but never more. Raises ValueError where nothing fits the sums and limits.
     """
+    from scipy.sparse import csr_matrix
+
+    sums = csr_matrix(sums, dtype=float)
+    sums.eliminate_zeros()
     lower, upper = tighten(sums, sums.tocsc(), lower, upper)
     low, high = lower[cells], upper[cells]
     block = np.full(len(lower), -1)
@@ -102,10 +104,9 @@ def tighten(
         np.minimum.at(new_upper, column, np.floor(np.maximum(one, other) + ALMOST))
         moved = np.flatnonzero((new_lower != lower) | (new_upper != upper))
         lower, upper = new_lower, new_upper
-        if (lower[moved] > upper[moved]).any():
-            raise ValueError(
-                f"No counts fit the sums and limits of cells {moved[lower[moved] > upper[moved]][:5]}."
-            )
+        crossed = moved[lower[moved] > upper[moved]]
+        if len(crossed):
+            raise ValueError(f"No counts fit the sums and limits of cells {crossed[:5]}.")
         if not len(moved):
             break
         part = by_sum[_sums_of(by_cell, moved)]
@@ -120,7 +121,7 @@ def _sum_of_others(row: Cells, terms: Numbers, rows: int) -> Numbers:
     """For each term the sum of the other terms of its row, where one or more may be infinite."""
     endless = np.isinf(terms)
     finite = np.where(endless, 0.0, terms)
-    others = np.bincount(row, finite, rows)[row] - finite
+    others = (np.bincount(row, finite, rows)[row] - finite).astype(float)
     if not endless.any():
         return others
     endless_others = (np.bincount(row, endless, rows)[row] - endless) > 0
@@ -146,7 +147,7 @@ def too_narrow(
     down, up = lower - base.truth, upper - base.truth
     walker = Walker(base)
     walker.limit(down, up)
-    beside = _beside_unfinished(base, up > down)
+    beside = beside_unfinished(base, up > down)
     return np.array(
         [
             cell
@@ -162,7 +163,7 @@ def too_narrow(
     )
 
 
-def _beside_unfinished(base: Ground, movable: Flags) -> Flags:
+def beside_unfinished(base: Ground, movable: Flags) -> Flags:
     """Cells that hang together with one that has no number, so that nothing is proved of them."""
     found = base.unfinished.copy()
     if found.any():
@@ -179,9 +180,10 @@ def wide_pair(
     down, up : (cells,) how far each may step away from the truth. near : how many cells are searched, in turn.
     None where there are none, or none was found in time.
     """
-    room = Room(down, up, down, up)
+    room, movable = Room(down, up, down, up), up > down
+    elastic = elastic_cells(base, room)
     for most in near:
-        cells, everything = around(base, [cell], room.movable, most, room.movable)
+        cells, everything = around(base, [cell], movable, most, movable, elastic)
         found = nearest_worlds(base, cells, [cell], least, room)
         if found is not None and found.worlds is None:
             found = nearest_worlds(base, cells, [cell], least, room, whole=True)

@@ -2,36 +2,31 @@
 
 The numeric core of the audit: arrays in, arrays out. For each count whose range is too narrow, a linear programme finds
 the cheapest rows without which two worlds (see `worlds`) leave it wide enough: those rows are hidden. At the end rows
-that turn out not to be needed are shown again.
+that turn out not to be needed are shown again. What is kept for each count is the proof that it is safe, two worlds in
+whole numbers; a count without one is reported as unsafe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from equitydata.release.feasible import tighten, wide_pair
+from equitydata.release.feasible import beside_unfinished, tighten, wide_pair
+from equitydata.release.nearest import Doors, Found, Room, around, elastic_cells, nearest_worlds
 from equitydata.release.worlds import (
-    ALMOST,
-    FAILED_WALKS,
     Cells,
-    Doors,
     Flags,
-    Found,
     Ground,
     Numbers,
     Pair,
-    Room,
     Walker,
     World,
     apart,
-    around,
     ground,
     holds,
-    nearest_worlds,
 )
 from equitydata.rulebook import DisclosureRule
 
@@ -40,25 +35,27 @@ if TYPE_CHECKING:
 
 Limits: TypeAlias = tuple[Numbers, Numbers]
 
-ATTEMPTS = 12
-AT_ONCE = 80  # counts in need that are looked at one by one; of more, some share a programme
-MOST_TOGETHER = 6  # counts that share one
-ACCEPT = 3
-FAREST = 15_000  # cells that one programme looks over
-SHOW_AGAIN = 400  # programmes spent on showing rows again, each over so many cells:
-CLOSE = 600
-TRIES = 3  # walks that fail, each way, before such a programme is asked
+# Counts in need that are helped one by one; of more, some share a programme, at most so many.
+ONE_BY_ONE, TOGETHER = 80, 6
+# Cells that a programme looks over: near a count, and if that costs more than a few rows, far from it.
+REACH, FAR, FEW_ROWS = (600, 2500, 6000, 15_000), 15_000, 3
+LESSONS = 4  # programmes for one count while it is learnt what must be hidden with the rows that they choose
+# Spent on showing rows again: programmes, and for each count walks each way, and steps of a walk.
+SHOW_AGAIN, SHORT_WALKS, SHORT_WALK = 400, 3, 100
+NEIGHBOURS = 40  # rows that are hidden one by one beside a count that nothing else settles
+# A small problem is tried in several orders, and the cheapest answer taken.
+ORDERS, SMALL_PROBLEM = 5, 1000
 
 
 @dataclass(frozen=True)
 class Problem:
     """What a release would show, as the audit sees it.
 
-    values : (cells,) the true whole numbers, NaN where unknown. sums : (sums, cells) whole-number weights, sums @ values
-    = 0. exact : (cells,) known to everyone as they are. sensitive : (cells,) count people or records.
-    cell, row : the published numbers, that a cell is shown in a row; a row is hidden whole, and a cell is published if
-    any of its rows is shown. rows : how many rows there are. cost : (rows,) what is lost when a row is hidden, infinite
-    where it must be shown. lower, upper : (cells,) what earlier releases tell of each cell.
+    values : (cells,) the true whole numbers, NaN where unknown. sums : (sums, cells) whole-number weights, under which
+    the values make 0. exact : (cells,) known to everyone as they are. sensitive : (cells,) count people or records.
+    cell, row : the published numbers: a cell stands in a row. A row is hidden whole; a cell is published if any of its
+    rows is shown. rows : how many there are. cost : (rows,) what is lost when a row is hidden, infinite where it must
+    be shown. lower, upper : (cells,) what earlier releases tell of each cell.
     implied : of each published number, whether it is not written, and its row only says that it is nobody or not small.
     """
 
@@ -79,8 +76,9 @@ class Problem:
 class Protection:
     """Which rows are hidden so that small counts are safe.
 
-    hidden : (rows,). first, second : how many rows were hidden before, and how many besides. unsafe : small cells whose
-    range stays too narrow, or could not be proved wide in time. rounds : programmes solved to find rows.
+    hidden : (rows,). first, second : how many rows were hidden before, and how many besides. unsafe : cells that stay
+    too narrow whatever is hidden, that a row shows which must be shown, or that were not proved safe in time.
+    rounds : programmes that were solved to find rows.
     """
 
     hidden: Flags
@@ -92,25 +90,26 @@ class Protection:
 
 def protected(problem: Problem, rule: DisclosureRule) -> Cells:
     """The cells that a rule protects: small counts of people or records that not everyone knows."""
-    return np.flatnonzero(_small(problem.values, rule) & problem.sensitive & ~problem.exact)
+    return np.flatnonzero(_small(problem, rule) & ~problem.exact)
 
 
-def known(problem: Problem, hidden: Flags, rule: DisclosureRule) -> tuple[Numbers, Numbers]:
+def known(problem: Problem, hidden: Flags, rule: DisclosureRule) -> Limits:
     """What a reader knows of each cell by itself: lower and upper, shape (cells,).
 
-    A published cell lies in what its rounded number stands for, and one not published is supposed small if it is;
-    what earlier releases tell is added. Raises ValueError where a published cell has no value.
+    A published cell is what its rounded number stands for. Of one that is not, the reader supposes that it is hidden
+    for being small where it is small and sensitive. What earlier releases tell is added. Raises ValueError where a
+    published or exact cell has no value.
     """
     shown = np.zeros(len(problem.values), dtype=bool)
     here = ~hidden[problem.row]
     written = here if problem.implied is None else here & ~problem.implied
     shown[problem.cell[written]] = True
-    if np.isnan(problem.values[shown]).any():
+    if np.isnan(problem.values[shown | problem.exact]).any():
         raise ValueError("A cell without a value cannot be published.")
-    lower, upper = _behind_shown(problem.values, rule)
-    small = _small(problem.values, rule) & problem.sensitive
-    lower = np.where(shown, lower, np.where(small, _least_small(rule), 0.0))
-    upper = np.where(shown, upper, np.where(small, float(rule.hide_up_to), np.inf))
+    small = _small(problem, rule)
+    lowest, highest = _behind_shown(problem.values, rule)
+    lower = np.where(shown, lowest, np.where(small, _least_small(rule), 0))
+    upper = np.where(shown, highest, np.where(small, rule.hide_up_to, np.inf))
     if problem.implied is not None and not rule.midpoint:
         said = np.zeros(len(problem.values), dtype=bool)
         said[problem.cell[here & problem.implied]] = True
@@ -126,28 +125,26 @@ def known(problem: Problem, hidden: Flags, rule: DisclosureRule) -> tuple[Number
     return lower, upper
 
 
-def _least_small(rule: DisclosureRule) -> float:
-    return 0.0 if rule.hide_zeros else 1.0
+def _least_small(rule: DisclosureRule) -> int:
+    return 0 if rule.hide_zeros else 1
 
 
-def _small(values: Numbers, rule: DisclosureRule) -> Flags:
-    flags: Flags = (values >= _least_small(rule)) & (values <= rule.hide_up_to) & (rule.hide_up_to > 0)
-    return flags
+def _small(problem: Problem, rule: DisclosureRule) -> Flags:
+    values = problem.values
+    flags: Flags = (values >= _least_small(rule)) & (values <= rule.hide_up_to) & problem.sensitive
+    return flags & (rule.hide_up_to > 0)
 
 
-def _behind_shown(values: Numbers, rule: DisclosureRule) -> tuple[Numbers, Numbers]:
-    """The lowest and highest count that is shown as each value is. 0 stands for itself where small counts are hidden."""
-    base = float(rule.round_to)
+def _behind_shown(values: Numbers, rule: DisclosureRule) -> Limits:
+    """The lowest and highest count that is shown as each value is. A rule that hides shows 0 for 0 alone."""
+    base = rule.round_to
     if rule.midpoint:
-        upper = np.ceil(values / base) * base
-        return np.where(values == 0, 0.0, upper - base + 1), upper
+        highest = np.ceil(values / base) * base
+        return np.where(values == 0, 0, highest - base + 1), highest
     rounded = np.floor(values / base + 0.5) * base
-    lower, upper = rounded - np.floor(base / 2), rounded + np.floor((base - 1) / 2)
-    lower = np.where(
-        values > rule.hide_up_to, np.maximum(lower, rule.hide_up_to + 1.0), np.maximum(lower, 0.0)
-    )
-    nobody = (values == 0) & (upper <= rule.hide_up_to)
-    return lower, np.where(nobody, 0.0, upper)
+    lowest, highest = np.maximum(rounded - base // 2, 0), rounded + (base - 1) // 2
+    lowest = np.where(values > rule.hide_up_to, np.maximum(lowest, rule.hide_up_to + 1), lowest)
+    return lowest, np.where((values == 0) & (highest <= rule.hide_up_to), 0, highest)
 
 
 def protect(
@@ -155,71 +152,74 @@ def protect(
 ) -> Protection:
     """Hides rows until every protected cell keeps its least range, at the least cost that is found.
 
-    hidden : (rows,) hidden already; rows that show a protected cell as it is join them. close : hidden rows -> those
-    and all that must be hidden with them. Deterministic, but for programmes that run out of time. Raises ValueError where values, sums
-    and earlier releases contradict each other.
+    hidden : (rows,) hidden already; rows that show a small cell as it is join them. close : hidden rows -> those and
+    all that must be hidden with them. The same problem has the same answer, unless a programme ran out of time.
+    Raises ValueError where values, sums and what earlier releases tell contradict each other.
     """
     targets = protected(problem, rule)
-    open_small = np.zeros(problem.rows, dtype=bool)
+    shows_small = np.zeros(problem.rows, dtype=bool)
     if not rule.midpoint:
-        open_small[problem.row[np.isin(problem.cell, targets)]] = True
-    start = close(hidden | (open_small & np.isfinite(problem.cost)))
-    least = min(rule.least_range, rule.hide_up_to - int(_least_small(rule)))
+        shows_small[problem.row[np.isin(problem.cell, targets)]] = True
+    start = close(hidden | (shows_small & np.isfinite(problem.cost)))
+    # Where all small counts together span less than the least range, so may one.
+    least = min(rule.least_range, rule.hide_up_to - _least_small(rule))
     if not len(targets) or least <= 0:
         return Protection(start, int(start.sum()), 0, np.empty(0, dtype=np.intp), 0)
     # A count of few sums has few ways out, and its way may serve those of many.
     sums_of_each = np.bincount(problem.sums.indices, minlength=len(problem.values))
     order = targets[np.argsort(sums_of_each[targets], kind="stable")]
-    found = []
-    for number in range(ATTEMPTS):
-        order = np.random.default_rng(number).permutation(order) if number else order
-        audit = _Audit(problem, start, rule, close, order.tolist(), least)
-        audit.hide_what_helps()
-        audit.show_what_is_not_needed()
-        found.append(audit.protection())
-    return min(found, key=lambda each: (len(each.unsafe), problem.cost[each.hidden].sum()))
+    best = _Audit(problem, start, rule, close, order.tolist(), least).protection()
+    if (best.second or len(best.unsafe)) and len(problem.values) <= SMALL_PROBLEM:
+        for seed in range(1, ORDERS):
+            order = np.random.default_rng(seed).permutation(order)
+            other = _Audit(problem, start, rule, close, order.tolist(), least).protection()
+            best = min(best, other, key=lambda each: (len(each.unsafe), problem.cost[each.hidden].sum()))
+    return best
 
 
 class _Audit:
-    """One search: hidden rows, and two worlds for each count that is safe with them."""
+    """One search: hidden rows, and two worlds for each count that is safe with them.
+
+    start, hidden : rows hidden at first and now. known, tight, far : how far each cell may step away from the truth, as
+    a reader knows it, as follows from one sum after the other, and if all rows were hidden. worlds : cell -> the proof
+    that it is safe. leader, follower : what was learnt of rows that must be hidden with others.
+    """
 
     def __init__(
         self,
         problem: Problem,
-        hidden: Flags,
+        start: Flags,
         rule: DisclosureRule,
         close: Callable[[Flags], Flags],
         targets: Sequence[int],
         least: int,
     ) -> None:
         self.problem, self.rule, self.close, self.targets, self.least = problem, rule, close, targets, least
-        self.start, self.hidden = hidden, hidden.copy()
-        lower, upper = known(problem, hidden, rule)
+        self.start, self.hidden = start, start
+        lower, upper = known(problem, start, rule)
         self.base: Ground = ground(problem.sums, problem.values, lower, upper)
-        # How far each cell may step away from the truth: as it is known, as follows from sums, and if all were hidden.
         self.known = self._steps(lower, upper)
         self.tight = self._steps(*tighten(self.base.by_sum, self.base.by_cell, lower, upper))
         self.far = self._steps(*known(problem, np.ones(problem.rows, dtype=bool), rule))
+        self.hopeless = beside_unfinished(self.base, self.far[1] > self.far[0])
         self.walker = Walker(self.base)
         self.walker.limit(*self.tight)
         self.worlds: dict[int, Pair] = {}
-        self.unsafe: set[int] = set()
-        self.rounds = 0
-        self.left = SHOW_AGAIN
-        self.cost = problem.cost.copy()
         self.leader: list[int] = []
         self.follower: list[int] = []
-
-    def _steps(self, lower: Numbers, upper: Numbers) -> Limits:
-        return np.ceil(lower) - self.base.truth, np.floor(upper) - self.base.truth
+        self.rounds, self.left = 0, SHOW_AGAIN
 
     def protection(self) -> Protection:
-        """The answer, after each pair of worlds was held against what is shown at the end."""
-        unsafe = [cell for cell in sorted(self.targets) if not self._is_safe(cell)]
+        """The answer, after each pair of worlds was held once more against what is known at the end."""
+        self._hide_what_helps()
+        self._show_what_is_not_needed()
+        shown = np.zeros(len(self.problem.values), dtype=bool)
+        if not self.rule.midpoint:
+            shown[self.problem.cell[~self.hidden[self.problem.row]]] = True
+        unsafe = [cell for cell in sorted(self.targets) if shown[cell] or not self._is_safe(cell)]
         first = int(self.start.sum())
-        return Protection(
-            self.hidden, first, int(self.hidden.sum()) - first, np.array(unsafe, dtype=np.intp), self.rounds
-        )
+        second = int(self.hidden.sum()) - first
+        return Protection(self.hidden, first, second, np.array(unsafe, dtype=np.intp), self.rounds)
 
     def _is_safe(self, cell: int) -> bool:
         pair = self.worlds.get(cell)
@@ -227,40 +227,51 @@ class _Audit:
             return False
         return all(holds(world, self.base, *self.known) for world in pair)
 
+    def _steps(self, lower: Numbers, upper: Numbers) -> Limits:
+        return np.ceil(lower) - self.base.truth, np.floor(upper) - self.base.truth
+
     # ------------------------------------------------------------ hide
 
-    def hide_what_helps(self) -> None:
+    def _hide_what_helps(self) -> None:
         """Hides rows until each count is safe, or nothing would help it."""
-        waiting = [cell for cell in self.targets if not self._walk(cell)]
-        together = min(max(1, len(waiting) // AT_ONCE), MOST_TOGETHER)
-        while waiting:
-            some: list[int] = []
-            while waiting and len(some) < together:
-                cell = waiting.pop(0)
-                if not self._walk(cell):
-                    some.append(cell)
+        waiting = self._by_row([cell for cell in self.targets if not self.hopeless[cell] and not self._walk(cell)])
+        together = min(max(1, len(waiting) // ONE_BY_ONE), TOGETHER)
+        for start in range(0, len(waiting), together):
+            some = [cell for each in waiting[start : start + together] for cell in each if not self._walk(cell)]
             if some:
                 self._help(some)
 
-    def _walk(self, cell: int, *, tries: int = FAILED_WALKS) -> bool:
+    def _by_row(self, cells: Sequence[int]) -> list[list[int]]:
+        """Cells in groups that stand in one row, in the order of each group's first: one other row may guard all."""
+        numbers = np.isin(self.problem.cell, cells)
+        row_of = dict(zip(self.problem.cell[numbers].tolist(), self.problem.row[numbers].tolist(), strict=True))
+        groups: dict[int, list[int]] = {}
+        for cell in cells:
+            groups.setdefault(row_of.get(cell, -1 - cell), []).append(cell)
+        return list(groups.values())
+
+    def _walk(self, cell: int, **walks: int) -> bool:
+        """Whether a count is safe, by what is known of it or by a walk."""
         if cell not in self.worlds and self._is_open(cell):
-            pair = self.walker.pair(cell, self.least, tries=tries)
+            pair = self.walker.pair(cell, self.least, **walks)
             if pair is not None:
                 self.worlds[cell] = pair
         return cell in self.worlds
 
     def _is_open(self, cell: int) -> bool:
-        """Whether no single sums, one after the other, leave a count too narrow."""
+        """Whether the sums, one after the other, leave a count wide enough; all of them together may not."""
         return bool(self.tight[1][cell] - self.tight[0][cell] >= self.least)
 
     def _help(self, cells: Sequence[int]) -> None:
+        """Hides the cheapest rows that make some counts safe."""
         found = self._way_out(cells)
-        if found is None and len(cells) > 1:
-            for cell in cells:
-                self._help([cell])
-            return
         if found is None:
-            self.unsafe.update(cells)
+            # Together they may ask for too much.
+            for cell in cells:
+                if len(cells) > 1:
+                    self._help([cell])
+                else:
+                    self._help_by_neighbours(cell)
             return
         self._hide(found.rows)
         for cell in cells:
@@ -270,82 +281,94 @@ class _Audit:
                 self._help_in_whole_numbers(cell)
 
     def _help_in_whole_numbers(self, cell: int) -> None:
-        """A count that the linear programme thinks is safe, and no whole numbers show it."""
         found = self._way_out([cell], whole=True)
         if found is not None and found.worlds is not None:
             self._hide(found.rows)
             self.worlds[cell] = found.worlds
         else:
-            self.unsafe.add(cell)
+            self._help_by_neighbours(cell)
+
+    def _help_by_neighbours(self, cell: int) -> None:
+        """Hides rows of counts that stand in one sum with a count, the cheapest first, until a walk shows it safe.
+
+        Plain and never out of time: for what the programmes did not settle. Rows that were not needed are shown again.
+        """
+        lines = self.problem.sums[:, [cell]].nonzero()[0]
+        beside = np.unique(self.problem.sums[lines].nonzero()[1])
+        numbers = np.isin(self.problem.cell, beside) & self._may_be_hidden()[self.problem.cell]
+        rows = np.unique(self.problem.row[numbers & ~self.hidden[self.problem.row]])
+        rows = rows[np.isfinite(self.problem.cost[rows])]
+        for row in rows[np.argsort(self.problem.cost[rows], kind="stable")][:NEIGHBOURS]:
+            self._hide(np.array([row]))
+            if self._walk(cell):
+                return
 
     def _way_out(self, cells: Sequence[int], *, whole: bool = False) -> Found | None:
-        """The cheapest rows whose hiding makes counts safe, with what must be hidden with them; None where none do."""
+        """The cheapest rows that make counts safe if hidden, and all that is hidden with them; None if none do."""
         room = Room(*self.known, *self.far)
-        movable = room.movable & ((room.upper > room.lower) | self._may_be_hidden())
         free = room.upper > room.lower
-        found: Found | None = None
-        for most in (CLOSE, FAREST):
-            near, everything = around(self.base, cells, movable, most, free)
-            for _ in range(4):
+        movable = free | (self._may_be_hidden() & (room.far_upper > room.far_lower))
+        elastic = elastic_cells(self.base, room)
+        found = None
+        for most in (*REACH, len(free)):
+            near, everything = around(self.base, cells, movable, most, free, elastic)
+            for _ in range(LESSONS):
                 self.rounds += 1
                 found = nearest_worlds(self.base, near, cells, self.least, room, self._doors(), whole=whole)
                 if found is None or not self._learn(found.rows):
                     break
-            # What costs next to nothing is not to be had cheaper farther away.
-            if everything or (found is not None and len(found.rows) <= ACCEPT):
+            if everything or (found is not None and (whole or len(found.rows) <= FEW_ROWS or most >= FAR)):
                 return found
         return found
-
-    def _doors(self) -> Doors:
-        open_numbers = ~self.hidden[self.problem.row] & self._may_be_hidden()[self.problem.cell]
-        return Doors(
-            cell=self.problem.cell[open_numbers],
-            row=self.problem.row[open_numbers],
-            cost=self.cost,
-            leader=np.array(self.leader, dtype=np.intp),
-            follower=np.array(self.follower, dtype=np.intp),
-        )
 
     def _may_be_hidden(self) -> Flags:
         """Cells of which every row that shows them may be hidden."""
         flags = np.ones(len(self.problem.values), dtype=bool)
-        must = ~self.hidden & ~np.isfinite(self.cost)
+        must = ~self.hidden & ~np.isfinite(self.problem.cost)
         flags[self.problem.cell[must[self.problem.row]]] = False
         return flags
 
+    def _doors(self) -> Doors:
+        numbers = ~self.hidden[self.problem.row] & self._may_be_hidden()[self.problem.cell]
+        leader, follower = np.array(self.leader, dtype=np.intp), np.array(self.follower, dtype=np.intp)
+        news = ~self.hidden[follower]
+        return Doors(
+            cell=self.problem.cell[numbers],
+            row=self.problem.row[numbers],
+            cost=self.problem.cost,
+            leader=leader[news],
+            follower=follower[news],
+        )
+
     def _learn(self, rows: Cells) -> bool:
         """Remembers what must be hidden with some rows; whether that is news."""
-        news = False
-        for row in rows.tolist():
-            if row in self.leader:
-                continue
+        before = len(self.leader)
+        for row in set(rows.tolist()) - set(self.leader):
             alone = self.hidden.copy()
             alone[row] = True
-            for other in np.flatnonzero(self.close(alone) & ~alone).tolist():
-                self.leader.append(row)
-                self.follower.append(other)
-                news = True
-        return news
+            followers = np.flatnonzero(self.close(alone) & ~alone).tolist()
+            self.leader += [row] * len(followers)
+            self.follower += followers
+        return len(self.leader) > before
 
-    def _hide(self, rows: Iterable[int]) -> None:
+    def _hide(self, rows: Cells) -> None:
         flags = self.hidden.copy()
-        flags[np.asarray(rows, dtype=np.intp)] = True
+        flags[rows] = True
         self._set(self.close(flags))
 
     def _set(self, hidden: Flags, *, narrower: bool = False) -> Cells:
         """Takes other rows as hidden; the cells of which a reader knows less or more now.
 
-        narrower : fewer rows are hidden than before, so that what was known of cells goes on.
+        narrower : fewer rows are hidden than before, so that what followed from sums still does.
         """
         lower, upper = known(self.problem, hidden, self.rule)
         now = self._steps(lower, upper)
         changed = _differ(now, self.known)
-        cells = None
         if narrower:
-            lower = np.fmax(lower, self.tight[0] + self.base.truth)
-            upper = np.fmin(upper, self.tight[1] + self.base.truth)
-            cells = changed
-        tight = self._steps(*tighten(self.base.by_sum, self.base.by_cell, lower, upper, cells))
+            lower = np.maximum(lower, self.tight[0] + self.base.truth)
+            upper = np.minimum(upper, self.tight[1] + self.base.truth)
+        since = changed if narrower else None
+        tight = self._steps(*tighten(self.base.by_sum, self.base.by_cell, lower, upper, since))
         self._take(hidden, now, tight)
         return changed
 
@@ -355,13 +378,12 @@ class _Audit:
 
     # ------------------------------------------------------------ show again
 
-    def show_what_is_not_needed(self) -> None:
-        """Shows rows of the second step again where every count stays safe, the most costly first."""
+    def _show_what_is_not_needed(self) -> None:
+        """Shows rows of the second step again where every count stays safe, the most costly first, twice over."""
         for _ in range(2):
             besides = np.flatnonzero(self.hidden & ~self.start)
-            order = besides[np.argsort(-self.problem.cost[besides], kind="stable")].tolist()
             shown = False
-            for row in order:
+            for row in besides[np.argsort(-self.problem.cost[besides], kind="stable")].tolist():
                 if self.hidden[row]:
                     followers = self._hidden_only_with(row)
                     shown |= self._show([row, *followers]) or (bool(followers) and self._show([row]))
@@ -384,35 +406,32 @@ class _Audit:
         if (self.close(trial) != trial).any():
             return False
         before, worlds = (self.hidden, self.known, self.tight), dict(self.worlds)
-        changed = self._set(trial, narrower=True)
-        in_doubt = self._no_longer_shown_safe(changed)
+        in_doubt = self._without_proof(self._set(trial, narrower=True))
         for cell in in_doubt:
             del self.worlds[cell]
-        if all(self._is_open(cell) for cell in in_doubt) and all(
-            self._walk(cell, tries=TRIES) or self._is_wide(cell) for cell in in_doubt
-        ):
+        if all(map(self._is_open, in_doubt)) and all(map(self._is_still_safe, in_doubt)):
             return True
         self.worlds = worlds
         self._take(*before)
         return False
 
-    def _no_longer_shown_safe(self, changed: Cells) -> list[int]:
-        """Counts whose worlds break the limits of some cells."""
+    def _without_proof(self, changed: Cells) -> list[int]:
+        """Counts whose worlds break the limits of cells that changed."""
         limits = {cell: (self.known[0][cell], self.known[1][cell]) for cell in changed.tolist()}
 
         def breaks(world: World) -> bool:
-            return any(
-                not low <= world[cell] <= high for cell, (low, high) in limits.items() if cell in world
-            )
+            return any(not low <= world.get(cell, 0) <= high for cell, (low, high) in limits.items())
 
         return [cell for cell, pair in self.worlds.items() if any(map(breaks, pair))]
 
-    def _is_wide(self, cell: int) -> bool:
-        """Whether a programme finds worlds for a count as the rows are now; no more than SHOW_AGAIN are asked."""
+    def _is_still_safe(self, cell: int) -> bool:
+        """Whether a short walk finds other worlds for a count, or a programme, of which SHOW_AGAIN are asked in all."""
+        if self._walk(cell, tries=SHORT_WALKS, longest=SHORT_WALK):
+            return True
         if self.left <= 0:
             return False
         self.left -= 1
-        pair = wide_pair(self.base, *self.tight, cell, self.least, near=(CLOSE,))
+        pair = wide_pair(self.base, *self.tight, cell, self.least, near=(REACH[0],))
         if pair is not None:
             self.worlds[cell] = pair
         return pair is not None

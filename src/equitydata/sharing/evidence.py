@@ -75,9 +75,10 @@ def _judge(content: dict[str, Any], path: Path, k: int) -> SharedEvidence:
         return SharedEvidence(
             FAILS, reason=f"Groups in {name} may be of fewer than {k} {counted}.", date=made
         )
-    over = ", ".join(str(each) for each in protection["quasi_identifiers"]) or "no quasi-identifier"
+    over = ", ".join(str(each) for each in protection["quasi_identifiers_left"])
     where = "" if there else " (the file is kept elsewhere, and was not compared)"
-    words = f"De-identified file {name}{where}: no direct identifier left; {k} {counted} or more are alike in {over}"
+    alike = f"{k} {counted} or more are alike in {over}" if over else "no quasi-identifier left"
+    words = f"De-identified file {name}{where}: no direct identifier left; {alike}"
     return SharedEvidence(HOLDS, words, date=made)
 
 

@@ -33,6 +33,7 @@ STILL_PERSONAL = (
     "Pseudonymised personal data (UK GDPR, Article 4(5)): it is personal data still, and may be shared inside the "
     "organisation only."
 )
+NOBODY_STAYS = "(groups of which nobody stays)"
 # A change or loss is told to so many decimals.
 DECIMALS = 2
 
@@ -103,10 +104,11 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 # ---------------------------------------------------------------- facts
 
 
-def left_out_reason(asked: Asked) -> str:
+def _left_out_reason(made: SharedTable, asked: Asked) -> str:
     """Why the rows of people who are in no group large enough were left out."""
+    who = "of people in groups" if made.has_person else "in groups"
     varied = f" or with fewer than {asked.l} values of a sensitive column" if asked.sensitive else ""
-    return f"of people in groups of fewer than {asked.k}{varied}"
+    return f"{who} of fewer than {asked.k}{varied}"
 
 
 def _rows(made: SharedTable, asked: Asked) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def _rows(made: SharedTable, asked: Asked) -> dict[str, Any]:
     left_out = [{"reason": each.reason, "rows": each.rows} for each in intake.rejections]
     suppressed = intake.rows_used - made.rows
     if suppressed:
-        left_out.append({"reason": left_out_reason(asked), "rows": suppressed})
+        left_out.append({"reason": _left_out_reason(made, asked), "rows": suppressed})
     return {"read": intake.rows_read, "written": made.rows, "left_out": left_out}
 
 
@@ -135,6 +137,7 @@ def _protection(made: SharedTable, asked: Asked) -> dict[str, Any]:
         "l_asked": asked.l if asked.sensitive else None,
         "l_reached": min(made.least_values.values(), default=None),
         "quasi_identifiers": [each.attribute.name for each in made.grouped],
+        "quasi_identifiers_left": [each.attribute.name for each in made.grouped if not each.level.none],
         "sensitive": list(made.least_values),
         "suppress_at_most": asked.suppress_at_most,
         "groups": made.groups,
@@ -219,22 +222,28 @@ def _columns(made: SharedTable, rule: DisclosureRule) -> pd.DataFrame:
 
 
 def _groups(grouped: Sequence[Grouped], rule: DisclosureRule) -> pd.DataFrame:
-    """People by group; one small group alone takes the next smallest with it, or the total would tell it."""
-    rows, hidden = [], []
+    """People by group. Groups of which nobody stays are one row: their names could tell of single people.
+
+    One small group alone takes the next smallest with it, or the total would tell it.
+    """
+    rows: list[tuple[str, str, int, int]] = []
+    hidden: list[bool] = []
     for each in grouped:
         if each.level.none:
             continue
-        people = [
+        stay = each.after > 0
+        here = [
             (each.attribute.name, label, int(before), int(after))
             for label, before, after in zip(each.level.labels, each.before, each.after, strict=True)
-            if before
+            if after
         ]
-        frame = pd.DataFrame(people, columns=list(SHARED_GROUPS_TABLE.columns))
+        gone = int(each.before[~stay].sum())
+        here += [(each.attribute.name, NOBODY_STAYS, gone, 0)] if gone else []
+        frame = pd.DataFrame(here, columns=list(SHARED_GROUPS_TABLE.columns))
         small = _small(frame, SHARED_GROUPS_TABLE, rule)
         if small.sum() == 1 and len(frame) > 1:
-            next_smallest = frame.loc[~small, "before"].idxmin()
-            small = small | (frame.index == next_smallest)
-        rows += people
+            small = small | (frame.index == frame.loc[~small, "before"].idxmin())
+        rows += here
         hidden += small.tolist()
     frame = pd.DataFrame(rows, columns=list(SHARED_GROUPS_TABLE.columns))
     return _rounded(frame, SHARED_GROUPS_TABLE, pd.Series(hidden, dtype=bool), rule)

@@ -10,6 +10,8 @@ from equitydata.console import WIDTH
 from equitydata.report.writing import visible
 
 HIDDEN_NUMBER = "[c]"
+IDENTIFIER = "looks like a direct identifier: "
+MOST_NAMED = 24
 
 
 def summary(manifest: Mapping[str, Any]) -> str:
@@ -48,8 +50,11 @@ def _rows(manifest: Mapping[str, Any]) -> Iterator[str]:
 def _protection(manifest: Mapping[str, Any]) -> Iterator[str]:
     held, people = manifest["protection"], manifest["people"]["counted"]
     yield ""
-    over = ", ".join(held["quasi_identifiers"]) or "no quasi-identifier"
-    yield f"OK    {held['k_reached']} {people} or more are alike in {over}"
+    over = ", ".join(held["quasi_identifiers_left"])
+    if over:
+        yield f"OK    {held['k_reached']} {people} or more are alike in {over}"
+    else:
+        yield f"WARN  no quasi-identifier is left: with k = {held['k_asked']}, the {people} are too few or too varied"
     if held["l_asked"] is not None:
         yield f"OK    {held['l_reached']} values or more in every group of: {', '.join(held['sensitive'])}"
     yield "OK    no direct identifier is left"
@@ -57,14 +62,32 @@ def _protection(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 def _columns(manifest: Mapping[str, Any]) -> Iterator[str]:
     written = [each for each in manifest["columns"] if each["written"]]
+    rows = [(visible(each["column"], 30), visible(each["written"], 60), each["how"]) for each in written]
+    heads = ("Column", "Written as")
+    widths = [max(len(head), *(len(row[n]) for row in rows), 20) + 2 for n, head in enumerate(heads)]
     yield ""
-    yield f"{'Column':<26}{'Written as':<26}What was done"
-    for each in written:
-        names = visible(each["written"], 60)
-        yield f"{visible(each['column'], 24):<26}{names:<26}{each['how']}".rstrip()
-    dropped = [visible(each["column"], 40) for each in manifest["columns"] if not each["written"]]
-    if dropped:
-        yield from _wrapped(f"Left out: {', '.join(dropped)}.", "  ")
+    for column, names, how in [(*heads, "What was done"), *rows]:
+        yield f"{column:<{widths[0]}}{names:<{widths[1]}}{how}".rstrip()
+    yield from _dropped(manifest)
+
+
+def _dropped(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """The columns that were left out: identifiers and free text by name, of the others as many as are read."""
+    dropped = [each for each in manifest["columns"] if not each["written"]]
+    found = {
+        each["column"]: each["why"].removeprefix(IDENTIFIER) for each in dropped if IDENTIFIER in each["why"]
+    }
+    prose = [each["column"] for each in dropped if each["why"] == "free text"]
+    others = [each["column"] for each in dropped if each["column"] not in (*found, *prose)]
+    named = [f"{visible(column, 40)} ({kind})" for column, kind in found.items()]
+    for words, columns in (
+        ("Identifiers left out", named),
+        ("Free text left out", [visible(column, 40) for column in prose]),
+        ("Left out besides" if found or prose else "Left out", [visible(column, 40) for column in others]),
+    ):
+        more = f" and {len(columns) - MOST_NAMED} more" if len(columns) > MOST_NAMED else ""
+        if columns:
+            yield from _wrapped(f"{words}: {', '.join(columns[:MOST_NAMED])}{more}.", "  ")
 
 
 def _levels(manifest: Mapping[str, Any]) -> Iterator[str]:

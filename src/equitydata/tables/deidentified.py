@@ -46,7 +46,7 @@ SHARED_GROUPS_TABLE = TableSpec(
     "group of a quasi-identifier",
     {
         "characteristic": "quasi-identifier",
-        "group": "written group",
+        "group": "written group; those of which nobody stays are one row",
         "before": "people in the extract",
         "after": "people in the file",
     },

@@ -97,7 +97,8 @@ def _pairs(rows: Any, shown: Shown, combined: Combined, engine: Engine) -> Sensi
 
 
 def _searched(attributes: Sequence[Attribute], given: Combinations, asked: Asked) -> Solution:
-    most = int(asked.suppress_at_most * given.total + 1e-9)
+    # However much may be left out, somebody must stay.
+    most = min(int(asked.suppress_at_most * given.total + 1e-9), given.total - asked.k)
     search = Search(
         attributes,
         given,

@@ -15,26 +15,25 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from equitydata.errors import ConfigError, InputError
+from equitydata.errors import ConfigError
 from equitydata.records.coded import CodedRecords
 from equitydata.records.columns import as_text, date_key, distinct, meets
 from equitydata.records.dates import parse_dates
 from equitydata.records.deidentifying.choices import load_choices
 from equitydata.records.deidentifying.keys import Key
 from equitydata.records.deidentifying.levels import NOT_KNOWN
+from equitydata.records.deidentifying.opening import squeezed
 from equitydata.records.deidentifying.plan import DATE, DROPPED, PSEUDONYM, VALUES, Asked, ColumnPlan, Plan
 from equitydata.records.deidentifying.pseudonyms import beside_key, offset_days, pseudonym
 from equitydata.records.engine import Engine
-from equitydata.records.extract import Extract, open_extract
 from equitydata.records.fields import KNOWN_RANK, SELF_REPORTED, CodedField
 from equitydata.records.lookups import Frame, Lookup, coded_name, look_up, make_lookup
 from equitydata.records.places import POSTCODE
 from equitydata.rulebook import characteristics
-from equitydata.service import CharacteristicSettings, Service
+from equitydata.service import Service
 
 TEXT, NUMBER = "text", "number"
 DISTRICT = "postcode"
-AREA_OF_POSTCODE = "__area_of_postcode"
 # Days are counted from here as 1; 0 is no date.
 EPOCH = pd.Timestamp("1800-01-01")
 ENOUGH_DATES, ENOUGH_NUMBERS = 0.8, 0.95
@@ -76,75 +75,6 @@ class Staged:
     kept: tuple[KeptColumn, ...]
     further: Mapping[str, str]
     plan: Plan
-
-
-# ---------------------------------------------------------------- before coding
-
-
-def held_here(extract: Extract, engine: Engine) -> Extract:
-    """The extract where pseudonyms can be made: what lives in another kind of database is streamed in."""
-    if extract.engine.is_duckdb:
-        return extract
-    reader = extract.table.to_pyarrow_batches()
-    staged = engine.stage_batches(reader, reader.schema, "extract", names=list(extract.columns))
-    return replace(extract, table=staged, engine=engine)
-
-
-def with_areas(extract: Extract, service: Service, asked: Asked) -> tuple[Extract, Service]:
-    """The extract with the small area of each postcode, by the analyst's own look-up, and the service that maps it."""
-    if asked.postcode_lookup is None:
-        return extract, service
-    column = service.characteristics["postcode"].column
-    found = _read_lookup(asked, extract.engine)
-    squeezed = extract.table.mutate(__squeezed=_squeezed(extract.table, column))
-    joined = squeezed.left_join(found, squeezed["__squeezed"] == found["__postcode"])
-    table = joined.select(*extract.columns, **{AREA_OF_POSTCODE: joined["__area"]})
-    mapped = dict(service.characteristics)
-    mapped["geography"] = CharacteristicSettings(column=AREA_OF_POSTCODE)
-    return replace(extract, table=table), service.model_copy(update={"characteristics": mapped})
-
-
-def _read_lookup(asked: Asked, engine: Engine) -> Any:
-    opened = open_extract(asked.postcode_lookup, engine=engine)
-    table = opened.table
-    # Only one area for a postcode, so that no row of the extract is doubled.
-    keyed = table.select(
-        __postcode=_squeezed(table, _lookup_column(opened, "postcode")),
-        __area=table[_lookup_column(opened, "area")],
-    )
-    return engine.stage(keyed.group_by("__postcode").agg(__area=keyed["__area"].max()), "areas_of_postcodes")
-
-
-def _lookup_column(opened: Extract, key: str) -> str:
-    names = load_choices().lookup[key]
-    found = (column for name in names for column in opened.columns if column.strip().lower() == name)
-    column = next(found, None)
-    if column is None:
-        what = "postcodes" if key == "postcode" else "small areas"
-        raise InputError(
-            f"The look-up of postcodes has no column of {what}.",
-            where="[sharing] postcode_lookup",
-            mend=f"Call it one of: {', '.join(names)}.",
-        )
-    return column
-
-
-def _squeezed(table: Any, column: str) -> Any:
-    return as_text(table, column).upper().replace(" ", "")
-
-
-def narrowed(service: Service, plan: Plan) -> Service:
-    """The service with the characteristics that are still needed: those that stay, and ages to reject rows by."""
-    mapped = service.characteristics
-    wanted = {name for name, each in mapped.items() if each.column in plan.grouped.values()} | set(
-        plan.grouped
-    )
-    wanted |= {each.characteristic for each in plan.of(VALUES)}
-    if service.service.ages is not None:
-        wanted |= {"age", "birth_date"}
-    return service.model_copy(
-        update={"characteristics": {name: each for name, each in mapped.items() if name in wanted}}
-    )
 
 
 # ---------------------------------------------------------------- staging
@@ -414,7 +344,7 @@ def _district_lookup(base: Any, column: str, engine: Engine) -> tuple[Lookup, tu
 
 
 def _outward(table: Any, column: str) -> Any:
-    text = _squeezed(table, column)
+    text = squeezed(table, column)
     usable = text.re_search(f"^(?:{POSTCODE})$") & ~text.startswith("ZZ99") & (text != "GIR0AA")
     half = ibis.ifelse(text.length() >= 5, text.substr(0, text.length() - 3), text)
     return ibis.ifelse(usable, half, ibis.null("string"))

@@ -15,6 +15,7 @@ from equitydata.records.coded import code_records
 from equitydata.records.deidentifying.combining import Combined, combine
 from equitydata.records.deidentifying.keys import Key
 from equitydata.records.deidentifying.levels import Attribute, Codes, Level
+from equitydata.records.deidentifying.opening import held_here, narrowed, with_areas
 from equitydata.records.deidentifying.output import PERSON_NUMBER, Output, put_together
 from equitydata.records.deidentifying.plan import (
     DATE,
@@ -29,13 +30,7 @@ from equitydata.records.deidentifying.plan import (
 from equitydata.records.deidentifying.search import Solution, level_losses
 from equitydata.records.deidentifying.shown import Shown
 from equitydata.records.deidentifying.solving import solve
-from equitydata.records.deidentifying.staging import (
-    NUMBER,
-    held_here,
-    narrowed,
-    stage_records,
-    with_areas,
-)
+from equitydata.records.deidentifying.staging import NUMBER, stage_records
 from equitydata.records.engine import Engine
 from equitydata.records.extract import Extract
 from equitydata.records.identifiers import BY_HEADER, scan_identifiers

@@ -120,11 +120,11 @@ def open_workshop(out: Path, *, inputs: Sequence[Path], force: bool) -> Iterator
 def _copy(table: Any, path: Path, engine: Engine) -> None:
     """The table as CSV or Parquet, in the order of its content."""
     as_csv = FORMATS[path.suffix.lower()] == "csv"
-    shown = (
-        table.select(**{_harmless_name(name): _harmless(table[name]) for name in table.columns})
-        if as_csv
-        else table
-    )
+    shown = table
+    if as_csv:
+        shown = _filled(
+            table.select(**{_harmless_name(name): _harmless(table[name]) for name in table.columns})
+        )
     query = ibis.to_sql(shown, dialect="duckdb")
     literal = "'" + str(path).replace("'", "''") + "'"
     kind = "(FORMAT csv, HEADER true)" if as_csv else "(FORMAT parquet, COMPRESSION zstd)"
@@ -138,6 +138,14 @@ def _copy(table: Any, path: Path, engine: Engine) -> None:
     except duckdb.Error:
         with guarded():
             raise
+
+
+def _filled(table: Any) -> Any:
+    """A table of one column with blanks as empty text: a null would be an empty line, which readers pass over."""
+    if len(table.columns) > 1:
+        return table
+    name = table.columns[0]
+    return table.select(**{name: table[name].cast("string").fill_null("")})
 
 
 def _harmless(column: Any) -> Any:
