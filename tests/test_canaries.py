@@ -216,6 +216,8 @@ counts = "contacts"
 denominator = {{ column = "attendance", in = ["5", "6", "3", "7"] }}
 numerator = {{ column = "attendance", in = ["3", "7"] }}
 polarity = "adverse"
+[analysis]
+crossings = []
 """
 FULL = (
     LIGHT.replace("[extract]", "ages = [18, 120]\n[extract]").replace(

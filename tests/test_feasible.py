@@ -236,6 +236,9 @@ def test_what_is_found_is_checked_in_whole_numbers(monkeypatch):
     base = ground(sums([1, 1, -1]), array(3, 9, 12), array(1, 9, 12), array(7, 9, 12))
     assert not holds({0: 2}, base, array(-2, 0, 0), array(4, 0, 0))
     assert holds({}, base, array(-2, 0, 0), array(4, 0, 0))
+    # It keeps the sum, and one count would be more than it can be.
+    assert holds({0: 4, 2: 4}, base, array(-2, 0, 0), array(4, 0, 4))
+    assert not holds({0: 5, 2: 5}, base, array(-2, 0, 0), array(4, 0, 5))
     monkeypatch.setattr(feasible, "nearest_worlds", lies)
     narrow = too_narrow(sums([1, 1, -1]), array(3, 9, 12), array(1, 9, 12), array(7, 9, 12), np.array([0]), 3)
     assert narrow.tolist() == [0]

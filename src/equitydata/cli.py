@@ -128,7 +128,7 @@ def _unexpected(error: Exception) -> NoReturn:
     frame, place = error.__traceback__, "an unknown place"
     while frame is not None:
         file = Path(frame.tb_frame.f_code.co_filename)
-        if file.parent.name in ("equitydata", "records", "stats"):
+        if "equitydata" in file.parts:
             place = f"{file.name}, line {frame.tb_lineno}"
         frame = frame.tb_next
     _fail(

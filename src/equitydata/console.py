@@ -368,7 +368,7 @@ def _column(name: str, service: Service) -> str:
 
 def _print_unread(unread: pd.DataFrame) -> None:
     from equitydata.records.counting import NOT_LISTED
-    from equitydata.release.released import FEW
+    from equitydata.release.words import FEW
 
     plain = {
         NOT_LISTED: "values are not shown: they could tell who people are",

@@ -141,6 +141,7 @@ def nearest_worlds(
             low.append(np.full(hiding.doors.shape[0] + hiding.ties.shape[0], -np.inf))
             high.append(np.zeros(hiding.doors.shape[0] + hiding.ties.shape[0]))
     may = np.isfinite(row_cost)
+    # Presolve costs more than it saves here, and may write a line of its own to the standard output.
     answer = milp(
         np.concatenate([cost, cost, np.where(may, row_cost, 0.0)]),
         constraints=LinearConstraint(bmat(lines, format="csc"), np.concatenate(low), np.concatenate(high)),

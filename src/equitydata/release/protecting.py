@@ -234,17 +234,23 @@ class _Audit:
 
     def _hide_what_helps(self) -> None:
         """Hides rows until each count is safe, or nothing would help it."""
-        waiting = self._by_row([cell for cell in self.targets if not self.hopeless[cell] and not self._walk(cell)])
+        waiting = self._by_row(
+            [cell for cell in self.targets if not self.hopeless[cell] and not self._walk(cell)]
+        )
         together = min(max(1, len(waiting) // ONE_BY_ONE), TOGETHER)
         for start in range(0, len(waiting), together):
-            some = [cell for each in waiting[start : start + together] for cell in each if not self._walk(cell)]
+            some = [
+                cell for each in waiting[start : start + together] for cell in each if not self._walk(cell)
+            ]
             if some:
                 self._help(some)
 
     def _by_row(self, cells: Sequence[int]) -> list[list[int]]:
         """Cells in groups that stand in one row, in the order of each group's first: one other row may guard all."""
         numbers = np.isin(self.problem.cell, cells)
-        row_of = dict(zip(self.problem.cell[numbers].tolist(), self.problem.row[numbers].tolist(), strict=True))
+        row_of = dict(
+            zip(self.problem.cell[numbers].tolist(), self.problem.row[numbers].tolist(), strict=True)
+        )
         groups: dict[int, list[int]] = {}
         for cell in cells:
             groups.setdefault(row_of.get(cell, -1 - cell), []).append(cell)

@@ -104,7 +104,7 @@ def _filled_in(
             constraints=[LinearConstraint(part[rows], wanted[rows], wanted[rows])] if len(rows) else None,
             bounds=Bounds(lower[cells], upper[cells]),
             integrality=np.ones(len(cells)),
-            options={"time_limit": SECONDS, "presolve": False},
+            options={"time_limit": SECONDS},
         )
         if answer.x is not None and (part[rows] @ np.round(answer.x) == wanted[rows]).all():
             truth[cells] = np.clip(np.round(answer.x), lower[cells], upper[cells])

@@ -1,8 +1,9 @@
 """Records -> a table fit to share inside the organisation: pseudonyms, coarser values, groups of k people or more.
 
-`table` is the run, top to bottom: `plan` decides what becomes of each column, `opening` and `staging` brings people and rows into two
-tables, `combining` counts who is alike, `levels` tells how a characteristic is made coarser and `search` how coarse it
-must be, `shown` which other values may be written, `output` puts the rows together, and `writing` brings them to disk.
+`table` is the run, top to bottom: `plan` decides what becomes of each column, `opening` and `staging` bring people and
+rows into two tables, `combining` counts who is alike, `levels` tells how a characteristic is made coarser and `search`
+how coarse it must be, `shown` which other values may be written, `output` puts the rows together, and `writing` brings
+them to disk.
 """
 
 from equitydata.records.deidentifying.choices import DeidentifyChoices, load_choices

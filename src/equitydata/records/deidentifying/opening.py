@@ -31,8 +31,8 @@ def with_areas(extract: Extract, service: Service, asked: Asked) -> tuple[Extrac
         return extract, service
     column = service.characteristics["postcode"].column
     found = _read_lookup(asked, extract.engine)
-    squeezed = extract.table.mutate(__squeezed=squeezed(extract.table, column))
-    joined = squeezed.left_join(found, squeezed["__squeezed"] == found["__postcode"])
+    beside = extract.table.mutate(__squeezed=squeezed(extract.table, column))
+    joined = beside.left_join(found, beside["__squeezed"] == found["__postcode"])
     table = joined.select(*extract.columns, **{AREA_OF_POSTCODE: joined["__area"]})
     mapped = dict(service.characteristics)
     mapped["geography"] = CharacteristicSettings(column=AREA_OF_POSTCODE)
@@ -65,6 +65,7 @@ def _lookup_column(opened: Extract, key: str) -> str:
 
 
 def squeezed(table: Any, column: str) -> Any:
+    """A column of postcodes without blanks, in capitals."""
     return as_text(table, column).upper().replace(" ", "")
 
 
