@@ -494,6 +494,23 @@ def test_the_key_of_the_pseudonyms_is_in_its_file_alone(runs: dict[str, Ran]) ->
     assert len(came_out["work/shared/shared.csv"]) > 5_000
 
 
+def test_audit_warns_of_each_column_that_looks_like_an_identifier_once(runs: dict[str, Ran]) -> None:
+    """Also of those that the service file does not name, by their names alone."""
+    out = runs["success"].came_out["stdout"].decode()
+    audited = out[: [place.end() for place in re.finditer(r"^EXIT", out, re.MULTILINE)][1]]
+    warned = re.findall(r"^WARN  '(\w+)' may tell who people are", audited, re.MULTILINE)
+    assert warned == [
+        "patient_id",
+        "nhs_number",
+        "name",
+        "address",
+        "postcode",
+        "birth_date",
+        "email",
+        "phone",
+    ]
+
+
 @pytest.mark.xfail(
     strict=True,
     reason="names of places that few records hold are written; to be kept back with recorded text",

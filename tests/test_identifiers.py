@@ -14,6 +14,7 @@ import nhs_number
 import pandas as pd
 import pytest
 
+from equitydata.errors import EquityDataError
 from equitydata.records.engine import Engine, open_engine
 from equitydata.records.extract import open_extract
 from equitydata.records.identifiers import header_tokens, kinds_by_header, scan_identifiers
@@ -402,6 +403,31 @@ def test_nothing_but_numbers_is_fetched(engine: Engine, monkeypatch: pytest.Monk
     for frame in fetched:
         assert all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes), frame.dtypes
         assert len(frame) <= len(columns) + 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "parquet", "frame"])
+def test_columns_that_the_analysis_does_not_read_are_looked_at_and_let_go(
+    kind: str, engine: Engine, tmp_path: Path
+) -> None:
+    people = spread_over_contacts([f"P{person}" for person in range(PEOPLE)])
+    hidden = {f"c{number}": next(iter(SEEDED[kind].values())) for number, kind in enumerate(SEEDED)}
+    frame = pd.DataFrame(
+        {"sex": ["1", "2"] * (len(people) // 2), "who": people}
+        | {column: spread_over_contacts(make(*seeded(1))) for column, make in hidden.items()}
+    )
+    path = tmp_path / f"contacts.{kind}"
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    elif kind == "xlsx":
+        frame.to_excel(path, index=False)
+    elif kind == "parquet":
+        frame.to_parquet(path)
+    extract = open_extract(frame if kind == "frame" else path, engine=engine, columns=["who", "sex"])
+    assert extract.columns == ("sex", "who")
+    found = scan_identifiers(extract, person="who")
+    assert dict(zip(found["column"], found["kind"], strict=True)) == dict(zip(hidden, SEEDED, strict=True))
+    with pytest.raises(EquityDataError, match="does not know a name"):
+        engine.count(extract.beside)
 
 
 # ---------------------------------------------------------------- nothing is found where nothing is

@@ -118,7 +118,7 @@ def _counted(
     with open_engine(memory_limit=memory_limit) as engine:
         progress("Reading the extract")
         opened = _open(service, extract, engine, outcomes=measured)
-        identifiers = scan_identifiers(opened)
+        identifiers = scan_identifiers(opened, person=service.extract.person, record=service.extract.record)
         progress("Coding the values")
         coded = code_records(opened, service, opened.engine, outcomes=measured)
         places, notes = count_place_outcomes(coded, service)

@@ -27,6 +27,7 @@ def print_result(result: EquityResult, released: EquityResult, *, full: bool) ->
     people = "few" if released.about.people is None else f"{released.about.people:,}"
     print(f"{released.about.name}: {people} {released.about.counted}")
     print_intake(released)
+    print_identifiers(released)
     print_headline(result, released)
     if full:
         print_areas(released, data_only=True)
@@ -351,11 +352,17 @@ def print_columns(released: EquityResult, service: Service) -> None:
         lists = ", ".join(sorted(set(filled["code_list"]) - {""}))
         print(f"{mark:<4}  {name}{_column(str(name), service)}: {share}{f', by {lists}' if lists else ''}")
         _print_unread(filled[(filled["status"] == "invalid") & filled["records"].notna()])
-    for row in released.table("identifiers").to_dict("records"):
-        print(
-            f"WARN  '{row['column']}' may tell who people are ({row['kind']}, {row['evidence']}): no report "
-            "holds it, and no shared file should"
+    print_identifiers(released)
+
+
+def print_identifiers(released: EquityResult) -> None:
+    """Each column that looks like a direct identifier, once and by its name."""
+    for column, rows in _table(released, "identifiers").groupby("column", sort=False):
+        seen = "; ".join(
+            f"{kind}, {evidence}" for kind, evidence in zip(rows["kind"], rows["evidence"], strict=True)
         )
+        words = f"may tell who people are ({seen}): no report holds it, and no shared file should"
+        _fill(f"WARN  '{column}' {words}", first=0, rest=6)
 
 
 def _column(name: str, service: Service) -> str:

@@ -134,6 +134,18 @@ class Engine:
                 return self.connection.create_table(table_name, expression, database=(_STAGE, "main"))
             return self.connection.create_table(table_name, expression, temp=True)
 
+    def stage_first_rows(self, table: Any, rows: int, name: str) -> Any:
+        """Hold the first so many rows of an Ibis table, the same ones on every run; returns the held table."""
+        if not self.is_duckdb:
+            return self.stage(table.limit(rows), name)
+        setting = "preserve_insertion_order"
+        (before,) = self.connection.con.execute(f"SELECT current_setting('{setting}')").fetchall()[0]
+        self.connection.con.execute(f"SET {setting} = true")
+        try:
+            return self.stage(table.limit(rows), name)
+        finally:
+            self.connection.con.execute(f"SET {setting} = {before}")
+
     def stage_batches(
         self,
         batches: Iterable[pa.RecordBatch],

@@ -28,6 +28,8 @@ from equitydata.records.text_stream import sha256_of
 EXACT_COPY = "exact copy of another row"
 Columns = Sequence[str] | Mapping[str, str]
 ON_BAD_ROWS = ("reject", "stop")
+# Enough to tell what a column holds: no more is read of one that nobody asked for.
+FIRST_ROWS = 20_000
 _REASON, _HASH = "__reason_number", "__row_hash"
 
 
@@ -40,12 +42,15 @@ class Extract:
     intake : rows read, used and rejected, with the files they came from.
     kind : "text", "excel", "parquet", "frame", "ibis" or "database".
     engine : where the table lives; count there.
+    beside : Ibis table of the first FIRST_ROWS rows with every column of the source, for the scan of columns that the
+        analysis does not read; None where it reads all of them.
     """
 
     table: Any
     intake: Intake
     kind: str
     engine: Engine
+    beside: Any = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,12 +98,18 @@ def open_extract(
         arrow, notes = frames.to_arrow(source)
         extract = _with_notes(_counted(engine.view(arrow, "frame"), "frame", engine), notes)
     if columns is not None:
-        extract = replace(
-            extract, table=extract.table.select(*_wanted(extract.columns, columns, "the extract"))
-        )
+        extract = _narrowed(extract, columns)
     if not extract.intake.rows_used:
         raise InputError("The extract has no rows.", mend="Check that the export ran for the right period.")
     return extract
+
+
+def _narrowed(extract: Extract, columns: Columns) -> Extract:
+    """The extract with the columns asked for; text was narrowed while it was read."""
+    wanted, beside = _wanted(extract.columns, columns, "the extract"), extract.beside
+    if len(wanted) < len(extract.columns):
+        beside = extract.engine.stage_first_rows(extract.table, FIRST_ROWS, "beside")
+    return replace(extract, table=extract.table.select(*wanted), beside=beside)
 
 
 @dataclass(frozen=True)
@@ -187,6 +198,10 @@ def _open_text(
                 yield from read_batches(path, layout, columns=columns, ledger=ledgers[path])
 
     table = engine.stage_batches(batches(), text_schema(columns), "extract")
+    beside = None
+    if len(columns) < len(first.columns):
+        schema = text_schema(first.columns)
+        beside = engine.stage_batches(_first_batches(layouts, schema), schema, "beside")
     several = len(paths) > 1
     intake = Intake(
         rows_read=sum(ledger.rows_read for ledger in ledgers.values()),
@@ -196,7 +211,27 @@ def _open_text(
         files=files,
         notes=tuple(note for path in paths for note in _file_notes(layouts[path], ledgers[path], several)),
     )
-    return Extract(table, intake, "excel" if set(kinds.values()) == {"xlsx"} else "text", engine)
+    return Extract(table, intake, "excel" if set(kinds.values()) == {"xlsx"} else "text", engine, beside)
+
+
+def _first_batches(
+    layouts: Mapping[Path, TextLayout | SheetLayout], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """The first rows of every file with all columns, FIRST_ROWS together."""
+    for path, layout in layouts.items():
+        left = -(-FIRST_ROWS // len(layouts))
+        # What is damaged stands in the ledger of the reading proper.
+        ledger = Ledger(path.name)
+        batches = (
+            read_sheet_batches(layout, columns=schema.names, ledger=ledger)
+            if isinstance(layout, SheetLayout)
+            else read_batches(path, layout, columns=schema.names, ledger=ledger)
+        )
+        for batch in batches:
+            yield batch.slice(0, left)
+            left -= batch.num_rows
+            if left <= 0:
+                break
 
 
 def _layout(path: Path, kind: str, options: _Options) -> TextLayout | SheetLayout:

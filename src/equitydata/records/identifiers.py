@@ -9,7 +9,7 @@ import csv
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -27,7 +27,8 @@ from equitydata.identifier_patterns import (
     PHONE,
     POSTCODE,
 )
-from equitydata.records.extract import Extract
+from equitydata.model import Intake
+from equitydata.records.extract import FIRST_ROWS, Extract
 from equitydata.records.identifier_content import can_match, content_facts, people_facts
 
 SAMPLED_VALUES = 10_000
@@ -55,13 +56,20 @@ def scan_identifiers(
     person, record : columns that tell people and records apart, where they are known. They are no local number for
         what they hold (only for their name), and other numbers are held against how many people there are; without
         `person` against how many records.
+    Columns that the analysis does not read are looked at in the first FIRST_ROWS rows, which are then let go.
     Returns one row a column and kind: column, kind, evidence (by header, by content, or both), and share of
     the sampled values that look like one (null where none does). Empty where none. An engine that
     knows no regular expressions is judged by the names of its columns alone.
     """
-    shares = _shares_by_content(extract, person=person, record=record)
+    shares, beside = _shares_by_content(extract, person=person, record=record), extract.beside
+    unread = [] if beside is None else [column for column in beside.columns if column not in extract.columns]
+    if unread:
+        looked_at = beside.select(*unread, *({person} & set(extract.columns)))
+        first = replace(extract, table=looked_at, intake=Intake(rows_read=FIRST_ROWS))
+        shares = _shares_by_content(first, person=person, record=record) | shares
+        extract.engine.drop(beside)
     found = []
-    for column in extract.columns:
+    for column in extract.columns if beside is None else beside.columns:
         named, seen = kinds_by_header(column), shares.get(column, {})
         for kind in [*named, *(kind for kind in seen if kind not in named)]:
             share, enough = seen.get(kind, (None, False))

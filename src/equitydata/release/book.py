@@ -74,7 +74,7 @@ class Book:
     def part(
         self, names: pd.Series, of: pd.Series, values: pd.Series, wholes: pd.Series, rows: Places
     ) -> None:
-        """Counts that are part of others in the same row, with a cell for who is left over: who does not meet a measure.
+        """Counts that are part of others in the same row, and who is left over of each: who does not meet a measure.
 
         names, of : names of the parts and their wholes. values, wholes : their counts. rows : rows in the release.
         """

@@ -18,7 +18,15 @@ from equitydata.completeness import JOINT, MEASURES, NOT_RECORDED, OWN_DIMENSION
 from equitydata.figures import KNOWN_VALUES, PLACES, RECORDED_VALUES
 from equitydata.model import Intake, Status
 from equitydata.release.book import Book, Counts
-from equitydata.release.naming_outcomes import OUTCOME_NAMES, PEOPLE, Present, name_strata, numbers_of, text
+from equitydata.release.naming_outcomes import (
+    OUTCOME_NAMES,
+    PEOPLE,
+    Present,
+    levels_of_strata,
+    name_strata,
+    numbers_of,
+    text,
+)
 from equitydata.strata import STATUS_WORDS
 from equitydata.tables import SPECS
 
@@ -224,8 +232,8 @@ def _needs(book: Book, here: Present, _: Mapping[str, Present]) -> None:
 
 def _categories(book: Book, here: Present, _: Mapping[str, Present]) -> None:
     frame = here.frame
-    level = text(frame["level"]).replace({"group": "groups"})
     name = text(frame["characteristic"])
+    level = levels_of_strata(name, text(frame["level"]))
     _pair(
         book,
         here,

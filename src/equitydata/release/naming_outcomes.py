@@ -16,6 +16,7 @@ import pandas as pd
 
 from equitydata.release.book import Book, Places
 from equitydata.release.nesting import nestings
+from equitydata.rulebook import stratum_levels
 from equitydata.sparse import parents_shown
 from equitydata.strata import ALL, CROSS, CROSS_CATEGORY, FEW_STATUS, STATUS_WORDS, USERS
 
@@ -61,6 +62,18 @@ def strata_names(prefix: pd.Series | str, frame: pd.DataFrame, known: pd.Series)
     of_group = prefix + "|" + name + "|" + level + "|" + category
     of_unknown = prefix + "|" + name + "|unknown|" + category
     return of_group.where(known, of_unknown).where(name != ALL, prefix + f"|{ALL}")
+
+
+def levels_of_strata(characteristic: pd.Series, level: pd.Series) -> pd.Series:
+    """Levels of the table of categories under the names that strata give them: its groups may be fifths."""
+    called = {}
+    for name in characteristic.unique():
+        rules = stratum_levels(str(name))
+        groups = (each for each, rule in rules.items() if rule.get("column") == "group")
+        finest = (each for each, rule in rules.items() if "column" not in rule and "lookup" not in rule)
+        called[f"{name}|group"] = next(groups, "groups")
+        called[f"{name}|detailed"] = next(finest, "detailed")
+    return (characteristic + "|" + level).map(called).fillna(level)
 
 
 def name_strata(book: Book, prefix: str, rows: pd.DataFrame, known: pd.Series) -> None:
@@ -374,7 +387,7 @@ def _wider(names: pd.Series, frame: pd.DataFrame, present: Others) -> pd.Series:
     own: dict[str, float] = {}
     if "categories" in present:
         others = present["categories"].frame
-        level = text(others["level"]).replace({"group": "groups"})
+        level = levels_of_strata(text(others["characteristic"]), text(others["level"]))
         words = strata_names(PEOPLE, others.assign(level=level), pd.Series(True, index=others.index))
         own |= dict(zip(words, pd.to_numeric(others["numerator"], errors="coerce"), strict=True))
     if "outcomes" in present:

@@ -9,12 +9,12 @@ whole numbers; a count without one is reported as unsafe.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from equitydata.release.feasible import beside_unfinished, tighten, wide_pair
+from equitydata.release.feasible import beside_unfinished, tighten, too_narrow, wide_pair
 from equitydata.release.nearest import Doors, Found, Room, around, elastic_cells, nearest_worlds
 from equitydata.release.worlds import (
     Cells,
@@ -46,6 +46,9 @@ NEIGHBOURS = 40  # rows that are hidden one by one beside a count that nothing e
 # A small problem is tried in several orders, and the cheapest answer taken.
 ORDERS, SMALL_PROBLEM = 5, 1000
 
+SOMEBODY, NOTHING = 1, 2
+SPREADS = 8
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -57,6 +60,8 @@ class Problem:
     rows is shown. rows : how many there are. cost : (rows,) what is lost when a row is hidden, infinite where it must
     be shown. lower, upper : (cells,) what earlier releases tell of each cell.
     implied : of each published number, whether it is not written, and its row only says that it is nobody or not small.
+    doubt : (cells,) how little the reader supposes of a small count that is hidden: that it is small (0), that it is
+    somebody (SOMEBODY), or nothing (NOTHING).
     """
 
     values: Numbers
@@ -70,6 +75,7 @@ class Problem:
     lower: Numbers | None = None
     upper: Numbers | None = None
     implied: Flags | None = None
+    doubt: Cells | None = None
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,9 @@ def known(problem: Problem, hidden: Flags, rule: DisclosureRule) -> Limits:
         raise ValueError("A cell without a value cannot be published.")
     small = _small(problem, rule)
     lowest, highest = _behind_shown(problem.values, rule)
-    lower = np.where(shown, lowest, np.where(small, _least_small(rule), 0))
-    upper = np.where(shown, highest, np.where(small, rule.hide_up_to, np.inf))
+    doubt = np.zeros(len(small), dtype=int) if problem.doubt is None else problem.doubt
+    lower = np.where(shown, lowest, np.where(small & (doubt < NOTHING), _least_small(rule), 0))
+    upper = np.where(shown, highest, np.where(small & (doubt == 0), rule.hide_up_to, np.inf))
     if problem.implied is not None and not rule.midpoint:
         said = np.zeros(len(problem.values), dtype=bool)
         said[problem.cell[here & problem.implied]] = True
@@ -165,6 +172,7 @@ def protect(
     least = min(rule.least_range, rule.hide_up_to - _least_small(rule))
     if not len(targets) or least <= 0:
         return Protection(start, int(start.sum()), 0, np.empty(0, dtype=np.intp), 0)
+    problem = _without_hopeless_guesses(problem, rule, targets, least)
     # A count of few sums has few ways out, and its way may serve those of many.
     sums_of_each = np.bincount(problem.sums.indices, minlength=len(problem.values))
     order = targets[np.argsort(sums_of_each[targets], kind="stable")]
@@ -175,6 +183,29 @@ def protect(
             other = _Audit(problem, start, rule, close, order.tolist(), least).protection()
             best = min(best, other, key=lambda each: (len(each.unsafe), problem.cost[each.hidden].sum()))
     return best
+
+
+def _without_hopeless_guesses(problem: Problem, rule: DisclosureRule, targets: Cells, least: int) -> Problem:
+    """The problem with a reader who makes no guess that alone would tell a count.
+
+    Five sites that lack 7 people together have 1 to 3 each, if each is supposed to lack some: nothing that is written
+    tells so, and nothing that is hidden helps. Of such counts the reader supposes that they are
+    somebody, if that is too much still, nothing but that they are 0 or more, and then the same of those beside them.
+    """
+    nothing_shown = np.ones(problem.rows, dtype=bool)
+    doubt = np.zeros(len(problem.values), dtype=np.intp)
+    narrow = targets
+    for step in range(SPREADS):
+        narrow = too_narrow(problem.sums, problem.values, *known(problem, nothing_shown, rule), narrow, least)
+        if not len(narrow):
+            break
+        doubt[narrow] = min(step + SOMEBODY, NOTHING)
+        if doubt[narrow].min() == NOTHING and step > NOTHING:
+            # What is supposed of the counts beside them is too much as well.
+            sums = np.unique(problem.sums[:, np.flatnonzero(doubt == NOTHING)].nonzero()[0])
+            doubt[np.intersect1d(problem.sums[sums].nonzero()[1], targets)] = NOTHING
+        problem = replace(problem, doubt=doubt.copy())
+    return problem
 
 
 class _Audit:

@@ -34,7 +34,7 @@ MOST_UNBALANCED = 200  # sums out of balance at once
 FAILED_WALKS = 40  # each way, before a count is left to the linear programme
 WIDEST_LOOK = 64  # cells of one sum that a step chooses from
 ALMOST = 1e-6
-SECONDS = 20.0  # that an integer programme may take; what it has not found by then counts as not there
+SECONDS = 3.0  # that an integer programme may take; what it has not found by then counts as not there
 
 
 @dataclass(frozen=True)
