@@ -780,7 +780,6 @@ class _Laws:
     def _digits(self) -> None:
         """Shares that are printed with more digits than the shown counts account for."""
         self._of_changes()
-        self._of_known_or_not()
         self._of_averages()
 
     def _ratio(self, top: Terms, bottom: Terms, value: float, half: float, why: str) -> None:
@@ -847,25 +846,6 @@ class _Laws:
             if np.isfinite(value) and {top, bottom} <= set(self.k.place):
                 self._ratio([(top, 1.0)], [(bottom, 1.0)], value, _half(value, _digits_of(values)), why)
         return tells
-
-    def _of_known_or_not(self) -> None:
-        frame = self.reader.tables.get("known_or_not")
-        if frame is None:
-            return
-        rows: list[tuple[Key, Key, Any, str]] = []
-        for place, row, hidden in self.reader.rows(frame):
-            if hidden or row["statistic"] != "share":
-                continue
-            pop = str(row["measure"])
-            top, bottom = (self.reader.all_known(pop, "", what, row) for what in ("num", "den"))
-            rows.append((top, bottom, row["known_value"], f"known_or_not row {place} known"))
-            others = [self._unknown((pop, "", what), str(row["characteristic"])) for what in ("num", "den")]
-            if all(others):
-                totals = [(*key[:5], "?") for key in (top, bottom)]
-                for total, parts in zip(totals, others, strict=True):
-                    self.k.adds_up(parts or [], [total], f"{pop}: people of unknown group")
-                rows.append((*totals, row["unknown_value"], f"known_or_not row {place} unknown"))
-        self._ratios(rows)
 
     def _of_averages(self) -> None:
         frame = self.reader.tables.get("places")

@@ -44,7 +44,7 @@ LESSONS = 4  # programmes for one count while it is learnt what must be hidden w
 SHOW_AGAIN, SHORT_WALKS, SHORT_WALK = 400, 3, 100
 NEIGHBOURS = 40  # rows that are hidden one by one beside a count that nothing else settles
 # A small problem is tried in several orders, and the cheapest answer taken.
-ORDERS, SMALL_PROBLEM = 5, 1000
+ORDERS, SMALL_PROBLEM = 3, 300
 
 SOMEBODY, NOTHING = 1, 2
 SPREADS = 8
@@ -247,6 +247,11 @@ class _Audit:
         shown = np.zeros(len(self.problem.values), dtype=bool)
         if not self.rule.midpoint:
             shown[self.problem.cell[~self.hidden[self.problem.row]]] = True
+        for cell in self.targets:
+            if cell not in self.worlds:
+                pair = self.walker.pair(cell, self.least)
+                if pair is not None:
+                    self.worlds[cell] = pair
         unsafe = [cell for cell in sorted(self.targets) if shown[cell] or not self._is_safe(cell)]
         first = int(self.start.sum())
         second = int(self.hidden.sum()) - first
@@ -290,14 +295,19 @@ class _Audit:
     def _walk(self, cell: int, **walks: int) -> bool:
         """Whether a count is safe, by what is known of it or by a walk."""
         if cell not in self.worlds and self._is_open(cell):
-            pair = self.walker.pair(cell, self.least, **walks)
+            pair = self.walker.pair(cell, self._wanted(cell), **walks)
             if pair is not None:
                 self.worlds[cell] = pair
         return cell in self.worlds
 
+    def _wanted(self, cell: int) -> int:
+        """How far apart two worlds of a count are sought: farther where the reader may suppose more than was taken."""
+        doubtful = self.problem.doubt is not None and self.problem.doubt[cell] > 0
+        return self.least + 1 if doubtful else self.least
+
     def _is_open(self, cell: int) -> bool:
         """Whether the sums, one after the other, leave a count wide enough; all of them together may not."""
-        return bool(self.tight[1][cell] - self.tight[0][cell] >= self.least)
+        return bool(self.tight[1][cell] - self.tight[0][cell] >= self._wanted(cell))
 
     def _help(self, cells: Sequence[int]) -> None:
         """Hides the cheapest rows that make some counts safe."""
@@ -346,12 +356,13 @@ class _Audit:
         free = room.upper > room.lower
         movable = free | (self._may_be_hidden() & (room.far_upper > room.far_lower))
         elastic = elastic_cells(self.base, room)
+        least = max(map(self._wanted, cells))
         found = None
         for most in (*REACH, len(free)):
             near, everything = around(self.base, cells, movable, most, free, elastic)
             for _ in range(LESSONS):
                 self.rounds += 1
-                found = nearest_worlds(self.base, near, cells, self.least, room, self._doors(), whole=whole)
+                found = nearest_worlds(self.base, near, cells, least, room, self._doors(), whole=whole)
                 if found is None or not self._learn(found.rows):
                     break
             if everything or (found is not None and (whole or len(found.rows) <= FEW_ROWS or most >= FAR)):
@@ -468,7 +479,7 @@ class _Audit:
         if self.left <= 0:
             return False
         self.left -= 1
-        pair = wide_pair(self.base, *self.tight, cell, self.least, near=(REACH[0],))
+        pair = wide_pair(self.base, *self.tight, cell, self._wanted(cell), near=(REACH[0],))
         if pair is not None:
             self.worlds[cell] = pair
         return pair is not None

@@ -147,7 +147,9 @@ def _tables_guide(released: EquityResult) -> str:
     )
     guide = Template((TEMPLATES / "tables_readme.txt").read_text(encoding="utf-8"))
     tables = "\n".join(_described(released, name) for name in (*released.tables, *MATURITY_TABLES))
-    return guide.substitute(rule=rule.label, source=rule.source, stamp=stamp, audit=audit, cut=CUT_MARK, tables=tables)
+    return guide.substitute(
+        rule=rule.label, source=rule.source, stamp=stamp, audit=audit, cut=CUT_MARK, tables=tables
+    )
 
 
 def _described(released: EquityResult, name: str) -> str:
