@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equitydata.release.nearest import Room, around, elastic_cells, nearest_worlds
+from equitydata.release.nearest import Room, around, elastic_cells, nearest_worlds, supposing
 from equitydata.release.worlds import (
     ALMOST,
     Cells,
@@ -173,14 +173,25 @@ def beside_unfinished(base: Ground, movable: Flags) -> Flags:
 
 
 def wide_pair(
-    base: Ground, down: Numbers, up: Numbers, cell: int, least: int, *, near: Sequence[int] = NEAR
+    base: Ground,
+    down: Numbers,
+    up: Numbers,
+    cell: int,
+    least: int,
+    *,
+    near: Sequence[int] = NEAR,
+    within: tuple[float, float] | None = None,
 ) -> Pair | None:
     """Two worlds in which a cell differs by `least`, by programmes: near it first, then farther away.
 
     down, up : (cells,) how far each may step away from the truth. near : how many cells are searched, in turn.
+    within : how far the cell itself may step, beside its limits.
     None where there are none, or none was found in time.
     """
     room, movable = Room(down, up, down, up), up > down
+    if within is not None:
+        supposed = np.full(len(up), within[0]), np.full(len(up), within[1])
+        room = supposing(room, [cell], *supposed)
     elastic = elastic_cells(base, room)
     for most in near:
         cells, everything = around(base, [cell], movable, most, movable, elastic)

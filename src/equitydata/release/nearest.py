@@ -61,6 +61,15 @@ class Found:
     rows: Cells
 
 
+def supposing(room: Room, cells: Sequence[int], lowest: Numbers, highest: Numbers) -> Room:
+    """The room where some cells may step no farther than is supposed of them. lowest, highest : shape (all cells,)."""
+    here = np.asarray(cells, dtype=np.intp)
+    bounds = [each.copy() for each in (room.lower, room.upper, room.far_lower, room.far_upper)]
+    for number, (limit, narrower) in enumerate(((lowest, np.maximum), (highest, np.minimum)) * 2):
+        bounds[number][here] = narrower(bounds[number][here], limit[here])
+    return Room(*bounds)
+
+
 def elastic_cells(ground: Ground, room: Room) -> Cells:
     """For each sum a cell that stands in no other and may step far either way, -1 where it has none. Shape (sums,).
 

@@ -9,13 +9,13 @@ whole numbers; a count without one is reported as unsafe.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from equitydata.release.feasible import beside_unfinished, tighten, too_narrow, wide_pair
-from equitydata.release.nearest import Doors, Found, Room, around, elastic_cells, nearest_worlds
+from equitydata.release.feasible import beside_unfinished, tighten, wide_pair
+from equitydata.release.nearest import Doors, Found, Room, around, elastic_cells, nearest_worlds, supposing
 from equitydata.release.worlds import (
     Cells,
     Flags,
@@ -46,9 +46,6 @@ NEIGHBOURS = 40  # rows that are hidden one by one beside a count that nothing e
 # A small problem is tried in several orders, and the cheapest answer taken.
 ORDERS, SMALL_PROBLEM = 3, 300
 
-SOMEBODY, NOTHING = 1, 2
-SPREADS = 8
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -60,8 +57,6 @@ class Problem:
     rows is shown. rows : how many there are. cost : (rows,) what is lost when a row is hidden, infinite where it must
     be shown. lower, upper : (cells,) what earlier releases tell of each cell.
     implied : of each published number, whether it is not written, and its row only says that it is nobody or not small.
-    doubt : (cells,) how little the reader supposes of a small count that is hidden: that it is small (0), that it is
-    somebody (SOMEBODY), or nothing (NOTHING).
     """
 
     values: Numbers
@@ -75,7 +70,6 @@ class Problem:
     lower: Numbers | None = None
     upper: Numbers | None = None
     implied: Flags | None = None
-    doubt: Cells | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +96,8 @@ def protected(problem: Problem, rule: DisclosureRule) -> Cells:
 def known(problem: Problem, hidden: Flags, rule: DisclosureRule) -> Limits:
     """What a reader knows of each cell by itself: lower and upper, shape (cells,).
 
-    A published cell is what its rounded number stands for. Of one that is not, the reader supposes that it is hidden
-    for being small where it is small and sensitive. What earlier releases tell is added. Raises ValueError where a
-    published or exact cell has no value.
+    A published cell is what its rounded number stands for, any other is 0 or more. What earlier releases tell is added.
+    Raises ValueError where a published or exact cell has no value.
     """
     shown = np.zeros(len(problem.values), dtype=bool)
     here = ~hidden[problem.row]
@@ -114,9 +107,7 @@ def known(problem: Problem, hidden: Flags, rule: DisclosureRule) -> Limits:
         raise ValueError("A cell without a value cannot be published.")
     small = _small(problem, rule)
     lowest, highest = _behind_shown(problem.values, rule)
-    doubt = np.zeros(len(small), dtype=int) if problem.doubt is None else problem.doubt
-    lower = np.where(shown, lowest, np.where(small & (doubt < NOTHING), _least_small(rule), 0))
-    upper = np.where(shown, highest, np.where(small & (doubt == 0), rule.hide_up_to, np.inf))
+    lower, upper = np.where(shown, lowest, 0.0), np.where(shown, highest, np.inf)
     if problem.implied is not None and not rule.midpoint:
         said = np.zeros(len(problem.values), dtype=bool)
         said[problem.cell[here & problem.implied]] = True
@@ -172,7 +163,6 @@ def protect(
     least = min(rule.least_range, rule.hide_up_to - _least_small(rule))
     if not len(targets) or least <= 0:
         return Protection(start, int(start.sum()), 0, np.empty(0, dtype=np.intp), 0)
-    problem = _without_hopeless_guesses(problem, rule, targets, least)
     # A count of few sums has few ways out, and its way may serve those of many.
     sums_of_each = np.bincount(problem.sums.indices, minlength=len(problem.values))
     order = targets[np.argsort(sums_of_each[targets], kind="stable")]
@@ -183,29 +173,6 @@ def protect(
             other = _Audit(problem, start, rule, close, order.tolist(), least).protection()
             best = min(best, other, key=lambda each: (len(each.unsafe), problem.cost[each.hidden].sum()))
     return best
-
-
-def _without_hopeless_guesses(problem: Problem, rule: DisclosureRule, targets: Cells, least: int) -> Problem:
-    """The problem with a reader who makes no guess that alone would tell a count.
-
-    Five sites that lack 7 people together have 1 to 3 each, if each is supposed to lack some: nothing that is written
-    tells so, and nothing that is hidden helps. Of such counts the reader supposes that they are
-    somebody, if that is too much still, nothing but that they are 0 or more, and then the same of those beside them.
-    """
-    nothing_shown = np.ones(problem.rows, dtype=bool)
-    doubt = np.zeros(len(problem.values), dtype=np.intp)
-    narrow = targets
-    for step in range(SPREADS):
-        narrow = too_narrow(problem.sums, problem.values, *known(problem, nothing_shown, rule), narrow, least)
-        if not len(narrow):
-            break
-        doubt[narrow] = min(step + SOMEBODY, NOTHING)
-        if doubt[narrow].min() == NOTHING and step > NOTHING:
-            # What is supposed of the counts beside them is too much as well.
-            sums = np.unique(problem.sums[:, np.flatnonzero(doubt == NOTHING)].nonzero()[0])
-            doubt[np.intersect1d(problem.sums[sums].nonzero()[1], targets)] = NOTHING
-        problem = replace(problem, doubt=doubt.copy())
-    return problem
 
 
 class _Audit:
@@ -233,6 +200,11 @@ class _Audit:
         self.tight = self._steps(*tighten(self.base.by_sum, self.base.by_cell, lower, upper))
         self.far = self._steps(*known(problem, np.ones(problem.rows, dtype=bool), rule))
         self.hopeless = beside_unfinished(self.base, self.far[1] > self.far[0])
+        # Of the one count that is looked at, the reader supposes that it is hidden for being small.
+        self.supposed = (
+            _least_small(rule) - self.base.truth,
+            rule.hide_up_to - self.base.truth,
+        )
         self.walker = Walker(self.base)
         self.walker.limit(*self.tight)
         self.worlds: dict[int, Pair] = {}
@@ -247,11 +219,6 @@ class _Audit:
         shown = np.zeros(len(self.problem.values), dtype=bool)
         if not self.rule.midpoint:
             shown[self.problem.cell[~self.hidden[self.problem.row]]] = True
-        for cell in self.targets:
-            if cell not in self.worlds:
-                pair = self.walker.pair(cell, self.least)
-                if pair is not None:
-                    self.worlds[cell] = pair
         unsafe = [cell for cell in sorted(self.targets) if shown[cell] or not self._is_safe(cell)]
         first = int(self.start.sum())
         second = int(self.hidden.sum()) - first
@@ -260,6 +227,9 @@ class _Audit:
     def _is_safe(self, cell: int) -> bool:
         pair = self.worlds.get(cell)
         if pair is None or apart(pair, cell) < self.least:
+            return False
+        lowest, highest = self._within(cell)
+        if not all(lowest <= world.get(cell, 0) <= highest for world in pair):
             return False
         return all(holds(world, self.base, *self.known) for world in pair)
 
@@ -295,19 +265,20 @@ class _Audit:
     def _walk(self, cell: int, **walks: int) -> bool:
         """Whether a count is safe, by what is known of it or by a walk."""
         if cell not in self.worlds and self._is_open(cell):
-            pair = self.walker.pair(cell, self._wanted(cell), **walks)
+            pair = self.walker.pair(cell, self.least, within=self._within(cell), **walks)
             if pair is not None:
                 self.worlds[cell] = pair
         return cell in self.worlds
 
-    def _wanted(self, cell: int) -> int:
-        """How far apart two worlds of a count are sought: farther where the reader may suppose more than was taken."""
-        doubtful = self.problem.doubt is not None and self.problem.doubt[cell] > 0
-        return self.least + 1 if doubtful else self.least
+    def _within(self, cell: int) -> tuple[float, float]:
+        """How far a count may step away from the truth and be small still."""
+        return float(self.supposed[0][cell]), float(self.supposed[1][cell])
 
     def _is_open(self, cell: int) -> bool:
         """Whether the sums, one after the other, leave a count wide enough; all of them together may not."""
-        return bool(self.tight[1][cell] - self.tight[0][cell] >= self._wanted(cell))
+        lowest, highest = self._within(cell)
+        room = min(self.tight[1][cell], highest) - max(self.tight[0][cell], lowest)
+        return bool(room >= self.least)
 
     def _help(self, cells: Sequence[int]) -> None:
         """Hides the cheapest rows that make some counts safe."""
@@ -352,17 +323,16 @@ class _Audit:
 
     def _way_out(self, cells: Sequence[int], *, whole: bool = False) -> Found | None:
         """The cheapest rows that make counts safe if hidden, and all that is hidden with them; None if none do."""
-        room = Room(*self.known, *self.far)
+        room = supposing(Room(*self.known, *self.far), cells, *self.supposed)
         free = room.upper > room.lower
         movable = free | (self._may_be_hidden() & (room.far_upper > room.far_lower))
         elastic = elastic_cells(self.base, room)
-        least = max(map(self._wanted, cells))
         found = None
         for most in (*REACH, len(free)):
             near, everything = around(self.base, cells, movable, most, free, elastic)
             for _ in range(LESSONS):
                 self.rounds += 1
-                found = nearest_worlds(self.base, near, cells, least, room, self._doors(), whole=whole)
+                found = nearest_worlds(self.base, near, cells, self.least, room, self._doors(), whole=whole)
                 if found is None or not self._learn(found.rows):
                     break
             if everything or (found is not None and (whole or len(found.rows) <= FEW_ROWS or most >= FAR)):
@@ -479,7 +449,9 @@ class _Audit:
         if self.left <= 0:
             return False
         self.left -= 1
-        pair = wide_pair(self.base, *self.tight, cell, self._wanted(cell), near=(REACH[0],))
+        pair = wide_pair(
+            self.base, *self.tight, cell, self.least, near=(REACH[0],), within=self._within(cell)
+        )
         if pair is not None:
             self.worlds[cell] = pair
         return pair is not None

@@ -183,10 +183,19 @@ class Walker:
                 self._parts[each].append((cell, weight))
 
     def pair(
-        self, cell: int, least: int, *, tries: int = FAILED_WALKS, longest: int = LONGEST_WALK
+        self,
+        cell: int,
+        least: int,
+        *,
+        within: tuple[float, float] = (-np.inf, np.inf),
+        tries: int = FAILED_WALKS,
+        longest: int = LONGEST_WALK,
     ) -> Pair | None:
-        """Two worlds in which a cell differs by `least`; None where so many walks each way, so long, failed."""
-        up, down = self._upper[cell], -self._lower[cell]
+        """Two worlds in which a cell differs by `least`; None where so many walks each way, so long, failed.
+
+        within : how far the cell itself may step, beside its limits.
+        """
+        up, down = min(self._upper[cell], within[1]), -max(self._lower[cell], within[0])
         if self._ground.unfinished[cell] or up + down < least:
             return None
         worlds: dict[int, dict[int, int]] = {1: {}, -1: {}}
