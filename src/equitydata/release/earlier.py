@@ -1,7 +1,7 @@
 """Releases that were made before: what was published then joins the audit of what is published now.
 
-A manifest keeps the numbers of its release as they were shown, and a mark where one was hidden: nothing that the
-tables beside it do not say. Two releases tell about each other
+A manifest keeps the numbers of its release as they were shown, with a mark where one was hidden, under digests of
+their names: nothing that the tables beside it do not say, and no word of the data. Two releases tell about each other
 
 * of the **same data** (the same input files): one count has one value, so both shown numbers bound it, and what was
   hidden then stays hidden;
@@ -13,6 +13,7 @@ tables beside it do not say. Two releases tell about each other
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,13 +47,20 @@ class Source:
 class Earlier:
     """One earlier release.
 
-    label : how messages name it. numbers : name of a count -> as it was shown, None where it was hidden.
+    label : how messages name it. numbers : digest of the name of a count -> as it was shown, None where it was hidden.
+    of_periods : digests of counts of single months and periods, which mean the same whatever the whole period is.
     """
 
     label: str
     source: Source
     rule: DisclosureRule
     numbers: Mapping[str, int | None]
+    of_periods: frozenset[str] = frozenset()
+
+
+def digest(name: str) -> str:
+    """A name as manifests keep it."""
+    return hashlib.sha256(name.encode("utf-8")).hexdigest()[:16]
 
 
 def read_earlier(path: str | Path) -> Earlier:
@@ -80,10 +88,11 @@ _MEND = "Name the manifest.json of a report that this version or a later one wro
 
 
 def _earlier(content: Mapping[str, Any], label: str) -> Earlier:
+    kept = content["released_numbers"]
     numbers = {
-        f"{start}|{rest}" if rest else start: None if value is None else int(value)
-        for start, held in content["released_numbers"].items()
-        for rest, value in held.items()
+        str(name): None if value is None else int(value)
+        for held in kept.values()
+        for name, value in held.items()
     }
     return Earlier(
         label=f"{label} of {str(content['made'])[:10]}",
@@ -94,16 +103,17 @@ def _earlier(content: Mapping[str, Any], label: str) -> Earlier:
         ),
         rule=disclosure_rule(content["disclosure"]["name"]),
         numbers=numbers,
+        of_periods=frozenset(kept["single_periods"]),
     )
 
 
 def kept_numbers(numbers: Mapping[str, int | None]) -> dict[str, dict[str, int | None]]:
-    """Released numbers as a manifest keeps them: by the first word of their names, in order."""
-    kept: dict[str, dict[str, int | None]] = {}
-    for name in sorted(numbers):
-        start, _, rest = name.partition("|")
-        kept.setdefault(start, {})[rest] = numbers[name]
-    return kept
+    """Released numbers as a manifest keeps them: by digest, those of the whole period and of single ones apart."""
+    kept: dict[str, dict[str, int | None]] = {"whole_period": {}, "single_periods": {}}
+    for name, value in numbers.items():
+        single = any(mark in name for mark in OF_A_PERIOD)
+        kept["single_periods" if single else "whole_period"][digest(name)] = value
+    return {start: dict(sorted(held.items())) for start, held in kept.items()}
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,8 @@ def told_before(counts: Counts, earlier: Sequence[Earlier], now: Source, rule: D
     """Bounds that earlier releases set for the counts of this one, and cells that must stay hidden for their sake."""
     lower, upper = np.zeros(len(counts.values)), np.full(len(counts.values), np.inf)
     hide = np.zeros(len(counts.values), dtype=bool)
-    places = {str(name): place for place, name in reversed([*enumerate(counts.names)])}
+    names = [*enumerate(map(str, counts.names))]
+    places = {digest(name): place for place, name in reversed(names) if OF_ONE_RELEASE not in name}
     for each in earlier:
         for name, value, moved in _comparable(each, now):
             place = places.get(name)
@@ -148,15 +159,13 @@ def _tells(now: float, moved: float, rule: DisclosureRule, before: DisclosureRul
 
 
 def _comparable(earlier: Earlier, now: Source) -> Iterator[tuple[str, int | None, float]]:
-    """(name, number as shown then, most that the count can have changed) of the counts that both releases hold."""
+    """(digest, number as shown then, most that the count can have changed) of the counts that both releases hold."""
     same_period = earlier.source.period == now.period
     moved = _moved(earlier.source, now)
     for name, value in earlier.numbers.items():
-        if OF_ONE_RELEASE in name:
-            continue
         if same_period:
             yield name, value, moved
-        elif any(mark in name for mark in OF_A_PERIOD):
+        elif name in earlier.of_periods:
             yield name, value, 0.0
 
 
@@ -172,15 +181,12 @@ def refuse_small_differences(
 
     Raises DisclosureError, which names the earlier release and how many numbers changed.
     """
+    shown = {digest(name): value for name, value in numbers.items()}
     for each in earlier:
         moved = _moved(each.source, now)
         if each.source.period != now.period or not 0 < moved <= rule.hide_up_to:
             continue
-        changed = [
-            name
-            for name, value in each.numbers.items()
-            if OF_ONE_RELEASE not in name and name in numbers and numbers[name] != value
-        ]
+        changed = [name for name, value in each.numbers.items() if name in shown and shown[name] != value]
         if changed:
             raise DisclosureError(
                 f"This release and an earlier one are of nearly the same records: they differ by {moved:.0f} rows or a "

@@ -148,7 +148,7 @@ def _of_status(unit: str, characteristic: str, status: str) -> str:
         return f"{unit}|{characteristic}|status|{status}"
     if status == Status.KNOWN:
         return f"{PEOPLE}|{characteristic}|known"
-    return f"{PEOPLE}|{characteristic}|unknown|{STATUS_WORDS[status]}"
+    return f"{PEOPLE}|{characteristic}|unknown|{STATUS_WORDS.get(status, status)}"
 
 
 def _completeness(book: Book, here: Present, present: Mapping[str, Present]) -> None:

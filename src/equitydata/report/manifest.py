@@ -53,20 +53,12 @@ def make_manifest(result: EquityResult, files: Mapping[str, bytes]) -> dict[str,
         },
         "period": {"from": _day(result.about.period_from), "to": _day(result.about.period_to)},
         "outputs": {name: sha256(content) for name, content in files.items()},
-        "released_numbers": _kept(result.released_numbers),
+        "released_numbers": kept_numbers(result.released_numbers),
     }
 
 
 def _day(day: date | None) -> str:
     return "" if day is None else day.isoformat()
-
-
-def _kept(numbers: Mapping[str, int | None]) -> dict[str, dict[str, int | None]]:
-    """Every number as it was shown, for `--previous`: nothing that the tables do not say."""
-    return {
-        visible(start): {visible(rest, SENTENCE_LIMIT): value for rest, value in held.items()}
-        for start, held in kept_numbers(numbers).items()
-    }
 
 
 def _made() -> datetime:
