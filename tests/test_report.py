@@ -582,7 +582,9 @@ def test_no_number_of_a_table_is_blank(kind):
 
 def test_the_sample_hides_rows_and_they_are_the_small_ones():
     hidden = [row["category"] for row in table("sample", "categories") if row["hidden"] == "true"]
-    assert "African" in hidden and len(hidden) < 4  # 3 people; another row only where the sums would tell them
+    assert (
+        "African" in hidden and len(hidden) < 4
+    )  # 3 people; another row only where the sums would tell them
 
 
 def test_hidden_cells_of_the_page_read_c_and_never_nought():
