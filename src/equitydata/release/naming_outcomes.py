@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from equitydata.release.book import Book, Places
@@ -25,6 +26,8 @@ SHARE = "share"
 KNOWN = "(all known)"  # in the place of a category: everyone whose group is known at a level
 FEW_WORDS = STATUS_WORDS[FEW_STATUS]
 UNKNOWN_WORDS = frozenset(STATUS_WORDS.values())
+# Helper column of a table: counts withheld by themselves, which the audit must know; never written.
+WITHHELD_COUNT = "_withheld"
 COUNTED = ("people", "numerator", "denominator")
 # People come in several periods; what they do does not.
 ADDS_UP_OVER_TIME = ("numerator", "denominator")
@@ -366,7 +369,10 @@ def _representation(book: Book, here: Present, present: Others) -> None:
     whole = block + "|(compared) beside " + beside
     book.show(shown, frame["numerator"], here.rows)
     book.show(whole, frame["denominator"], here.rows)
-    book.show(prefix + "|" + name + "|unknown", frame["unknown"], here.rows)
+    unknown = prefix + "|" + name + "|unknown"
+    book.show(unknown, frame["unknown"], here.rows)
+    if WITHHELD_COUNT in frame:
+        book.show(unknown, frame[WITHHELD_COUNT], np.full(len(frame), -1))
     book.part(shown, whole, frame["numerator"], frame["denominator"], here.rows)
     wide = shown != names
     for total, rows in block.groupby(whole, sort=False).groups.items():

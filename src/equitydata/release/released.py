@@ -38,6 +38,7 @@ from equitydata.release.earlier import (
     told_before,
 )
 from equitydata.release.naming import name_counts
+from equitydata.release.naming_outcomes import WITHHELD_COUNT
 from equitydata.release.offers import merging_offers
 from equitydata.release.protecting import Problem, Protection, protect
 from equitydata.release.rounding import floats, round_count, round_counts, with_few_digits
@@ -252,7 +253,7 @@ def _as_shown(
     if not spec.counts:
         return released_words(frame, spec, rule)
     kept, places = ~hidden, counts_places(frame)
-    shown = frame.copy()
+    shown = frame.drop(columns=WITHHELD_COUNT, errors="ignore")
     if spec.name == "representation" and rule.hide_up_to:
         shown["_true_numerator"] = floats(shown["numerator"])
     for column in spec.counts:

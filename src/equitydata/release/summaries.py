@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from equitydata.release.naming_outcomes import WITHHELD_COUNT
 from equitydata.release.rounding import DIGITS, LIMIT_DIGITS, P_VALUES, floats, next_step, significant
 from equitydata.release.smallness import small
 from equitydata.rulebook import DisclosureRule
@@ -34,7 +35,12 @@ def without_small_cells(frame: pd.DataFrame, name: str, rule: DisclosureRule) ->
     few = small(unknown, rule)
     notes = frame["note"].astype("object").fillna("")
     blanked = {column: pd.to_numeric(frame[column], errors="coerce").mask(few) for column in columns}
-    return frame.assign(**blanked, note=notes.mask(few, (notes + " " + FEW_UNKNOWN).str.strip()))
+    # What is withheld is still a count that others may give away: the audit has to know it.
+    return frame.assign(
+        **blanked,
+        note=notes.mask(few, (notes + " " + FEW_UNKNOWN).str.strip()),
+        **{WITHHELD_COUNT: unknown.where(few)},
+    )
 
 
 def without_summaries_of_hidden(
