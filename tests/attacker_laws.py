@@ -848,22 +848,22 @@ class _Laws:
         return tells
 
     def _of_averages(self) -> None:
+        """Averages of places, where they do not follow from the places that are shown."""
         frame = self.reader.tables.get("places")
         if frame is None:
             return
-        rows = [
-            (
-                (str(measure), "", "num", *WHOLE),
-                (str(measure), "", "den", *WHOLE),
-                average,
-                f"places: average of {measure}",
-            )
-            for measure, statistic, average in zip(
-                frame["measure"], frame["statistic"], frame["average"], strict=True
-            )
-            if statistic == "share"
-        ]
-        self._ratios(list(dict.fromkeys(row for row in rows if row[2] == row[2])))
+        rows = []
+        for (measure, _), part in frame[frame["statistic"] == "share"].groupby(["measure", "by"]):
+            shown = part[part["average"].notna()]
+            if shown.empty:
+                continue
+            again = shown["numerator"].sum() / shown["denominator"].sum()
+            average = float(shown["average"].iloc[0])
+            if part["numerator"].notna().all() and round(average, 3) == round(again, 3):
+                continue
+            whole = [(str(measure), "", what, *WHOLE) for what in ("num", "den")]
+            rows.append((*whole, average, f"places: average of {measure}"))
+        self._ratios(list(dict.fromkeys(rows)))
 
 
 def _digits_of(values: Sequence[float]) -> int:

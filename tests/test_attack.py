@@ -267,7 +267,6 @@ def folder(sample, tmp_path_factory):
     return eq.write_report(sample, tmp_path_factory.mktemp("attack") / "report").folder
 
 
-@pytest.mark.xfail(reason="the attacker's laws of changes and places are older than the release", strict=True)
 def test_the_folder_of_the_sample_gives_no_hidden_count_away(sample, folder):
     released = read_folder(folder)
     knowledge = Knowledge.of(released, exact=exact_counts(folder))
