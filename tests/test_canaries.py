@@ -511,10 +511,6 @@ def test_audit_warns_of_each_column_that_looks_like_an_identifier_once(runs: dic
     ]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="names of places that few records hold are written; to be kept back with recorded text",
-)
 def test_no_place_of_a_single_record_is_named(runs: dict[str, Ran]) -> None:
     assert (runs["places"].codes, runs["places"].leaks([PLACE_MARK])) == ([0], {})
 

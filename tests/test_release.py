@@ -929,3 +929,28 @@ def test_no_lone_hidden_group_can_be_worked_out_from_any_column(counts, rule):
         slack = (base // 2) * (len(told) + 1)
         possible = [value for value in here if abs(whole - shown_sum - value) <= slack]
         assert groups[lost].item() > rule.hide_up_to or len(possible) >= 4
+
+
+def test_places_of_few_records_have_no_name():
+    shares_by_site = pd.DataFrame(
+        {
+            "characteristic": "ethnicity",
+            "by": ["site", "site", "sex"],
+            "group": ["North", "12 Rose Lane", "Female"],
+            "unit": "records",
+            "numerator": [400, 1, 3],
+            "denominator": [500, 1, 4],
+        }
+    )
+    steps = pd.DataFrame(
+        {"unit": "people", "needed": [40], "places": ["most of them at 12 Rose Lane and North"]}
+    )
+    needs = pd.DataFrame(
+        {"characteristic": "ethnicity", "site": ["North", "12 Rose Lane"], "people": [90, 1]}
+    )
+    tables = {"breakdown": shares_by_site, "next_steps": steps, "needs": needs}
+    found = release_tables({name: framed(name, frame) for name, frame in tables.items()}, NHS)
+    assert found.tables["breakdown"]["group"].tolist() == ["North", FEW_PLACES, "Female"]
+    assert found.tables["needs"]["site"].tolist() == ["North", FEW_PLACES]
+    assert found.tables["next_steps"]["places"].tolist() == [f"most of them at {FEW_PLACES} and North"]
+    assert not any("Rose" in name for name in found.numbers)

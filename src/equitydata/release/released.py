@@ -40,6 +40,7 @@ from equitydata.release.earlier import (
 from equitydata.release.naming import name_counts
 from equitydata.release.naming_outcomes import WITHHELD_COUNT
 from equitydata.release.offers import merging_offers
+from equitydata.release.places import few_places, without_few_places
 from equitydata.release.protecting import Problem, Protection, protect
 from equitydata.release.rounding import floats, round_count, round_counts, with_few_digits
 from equitydata.release.smallness import counts_places, first_hidden
@@ -147,8 +148,8 @@ def release_tables(
     counts, rows = name_counts(ready, people=people, intake=intake)
     total = sum(map(len, ready.values()))
     # Behind the tables stands one row more: the number of people.
-    few = round_count(people, chosen) is None
-    hidden = np.concatenate([*first.values(), [few]]) if first else np.array([few])
+    few_people = round_count(people, chosen) is None
+    hidden = np.concatenate([*first.values(), [few_people]]) if first else np.array([few_people])
     close = tied_rows(ready, rows).close
     told = told_before(counts, earlier, source, chosen) if earlier and source else None
     if told is not None:
@@ -168,7 +169,8 @@ def release_tables(
     }
     if chosen.hide_up_to:
         shown = worked_out_across(shown)
-    shown = without_summaries_of_hidden(shown, chosen)
+    few = few_places(ready, chosen)
+    shown = without_few_places(without_summaries_of_hidden(shown, chosen), few)
     counted = [name for name in ready if SPECS[name].counts]
     second = {name: int(besides[rows[name]].sum()) for name in counted}
     released = ReleasedTables(
@@ -176,7 +178,7 @@ def release_tables(
         first={name: int(hidden[rows[name]].sum()) - second[name] for name in counted},
         second=second,
         people=None if hidden[-1] else round_count(people, chosen),
-        numbers=numbers,
+        numbers={name: number for name, number in numbers.items() if few.isdisjoint(name.split("|"))},
         hidden={name: hidden[part] for name, part in rows.items()},
     )
     if chosen.hide_up_to and len(shown.get("findings", ())):
