@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from equitydata.errors import ConfigError, DisclosureError
 from equitydata.model import Intake
 from equitydata.release import release, release_tables
+from equitydata.release.places import FEW_PLACES
 from equitydata.release.rounding import round_count, round_counts, significant
 from equitydata.release.smallness import first_hidden
 from equitydata.release.words import FEW, release_words
