@@ -31,7 +31,6 @@ from equitydata.strata import STATUS_WORDS
 from equitydata.tables import SPECS
 
 UNITS = (PEOPLE, "records", "records_carried_back")
-NOWHERE = -1
 # Tables of which no row tells of another's people.
 ALONE: Mapping[str, str] = {
     "swaps": "pairs of recordings of a few of the people, no two alike and no sum shown",
