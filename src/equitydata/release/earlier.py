@@ -135,19 +135,22 @@ def told_before(counts: Counts, earlier: Sequence[Earlier], now: Source, rule: D
     names = [*enumerate(map(str, counts.names))]
     places = {digest(name): place for place, name in reversed(names) if OF_ONE_RELEASE not in name}
     for each in earlier:
-        for name, value, moved in _comparable(each, now):
+        for name, low, high, moved in _comparable(each, now):
             place = places.get(name)
             if place is None or not np.isfinite(counts.values[place]):
                 continue
             true = counts.values[place]
-            if value is not None:
-                low, high = range_of(value, each.rule)
-                if low - moved <= true <= high + moved:
-                    lower[place] = max(lower[place], low - moved)
-                    upper[place] = min(upper[place], high + moved)
-            elif moved == 0 or _tells(true, moved, rule, each.rule):
+            if low - moved <= true <= high + moved:
+                lower[place] = max(lower[place], low - moved)
+                upper[place] = min(upper[place], high + moved)
+            elif np.isnan(low) and (_nearly_the_same(moved, rule) or _tells(true, moved, rule, each.rule)):
                 hide[place] = True
     return Told(lower, upper, hide)
+
+
+def _nearly_the_same(moved: float, rule: DisclosureRule) -> bool:
+    """Whether so few rows came or went that what changes in the release tells of those few people."""
+    return moved <= rule.hide_up_to
 
 
 def _tells(now: float, moved: float, rule: DisclosureRule, before: DisclosureRule) -> bool:
@@ -158,20 +161,35 @@ def _tells(now: float, moved: float, rule: DisclosureRule, before: DisclosureRul
     return lowest <= before.hide_up_to and before.hide_up_to - lowest < before.least_range
 
 
-def _comparable(earlier: Earlier, now: Source) -> Iterator[tuple[str, int | None, float]]:
-    """(digest, number as shown then, most that the count can have changed) of the counts that both releases hold."""
+def _comparable(earlier: Earlier, now: Source) -> Iterator[tuple[str, float, float, float]]:
+    """(digest, lowest and highest that was shown as it was, most that it can have changed) of counts in both releases.
+
+    Lowest and highest are missing where the count was hidden.
+    """
     same_period = earlier.source.period == now.period
     moved = _moved(earlier.source, now)
-    for name, value in earlier.numbers.items():
+    shown = np.array([np.nan if value is None else value for value in earlier.numbers.values()], dtype=float)
+    lowest, highest = range_of(shown, earlier.rule)
+    for name, low, high in zip(earlier.numbers, lowest.tolist(), highest.tolist(), strict=True):
         if same_period:
-            yield name, value, moved
+            yield name, low, high, moved
         elif name in earlier.of_periods:
-            yield name, value, 0.0
+            yield name, low, high, 0.0
 
 
 def _moved(then: Source, now: Source) -> float:
     """Rows that came or went, at least: none where the files are the same."""
     return 0.0 if then.inputs and then.inputs == now.inputs else float(max(abs(then.rows - now.rows), 1))
+
+
+def _shows_a_change(
+    then: int | None, now: int | None, moved: float, rule: DisclosureRule, before: DisclosureRule
+) -> bool:
+    """Whether two numbers tell that a count changed. A large one that is hidden now only guards others."""
+    if then is not None and now is None:
+        lowest, _ = range_of(np.array([then], dtype=float), before)
+        return bool(lowest[0] - moved <= rule.hide_up_to)
+    return then != now
 
 
 def refuse_small_differences(
@@ -184,9 +202,13 @@ def refuse_small_differences(
     shown = {digest(name): value for name, value in numbers.items()}
     for each in earlier:
         moved = _moved(each.source, now)
-        if each.source.period != now.period or not 0 < moved <= rule.hide_up_to:
+        if each.source.period != now.period or moved == 0 or not _nearly_the_same(moved, rule):
             continue
-        changed = [name for name, value in each.numbers.items() if name in shown and shown[name] != value]
+        changed = [
+            name
+            for name, value in each.numbers.items()
+            if name in shown and _shows_a_change(value, shown[name], moved, rule, each.rule)
+        ]
         if changed:
             raise DisclosureError(
                 f"This release and an earlier one are of nearly the same records: they differ by {moved:.0f} rows or a "

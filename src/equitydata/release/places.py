@@ -8,8 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from equitydata.release.naming_outcomes import text
-from equitydata.release.rounding import floats
-from equitydata.release.smallness import small
+from equitydata.release.rounding import floats, small
 from equitydata.rulebook import DisclosureRule
 
 FEW_PLACES = "[a place of few records]"
@@ -41,7 +40,7 @@ def few_places(tables: Mapping[str, pd.DataFrame], rule: DisclosureRule) -> froz
             if number == number:
                 most[place] = max(most.get(place, 0.0), number)
     numbers = pd.Series(most, dtype="float64")
-    return frozenset(numbers.index[small(numbers, rule)])
+    return frozenset(numbers.index[small(floats(numbers), rule)])
 
 
 def without_few_places(tables: Mapping[str, pd.DataFrame], few: frozenset[str]) -> dict[str, pd.DataFrame]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from equitydata.release.feasible import beside_unfinished, tighten, wide_pair
 from equitydata.release.nearest import Doors, Found, Room, around, elastic_cells, nearest_worlds, supposing
+from equitydata.release.rounding import as_rounded, range_of, small
 from equitydata.release.worlds import (
     Cells,
     Flags,
@@ -105,13 +106,12 @@ def known(problem: Problem, hidden: Flags, rule: DisclosureRule) -> Limits:
     shown[problem.cell[written]] = True
     if np.isnan(problem.values[shown | problem.exact]).any():
         raise ValueError("A cell without a value cannot be published.")
-    small = _small(problem, rule)
-    lowest, highest = _behind_shown(problem.values, rule)
+    lowest, highest = range_of(as_rounded(problem.values, rule), rule)
     lower, upper = np.where(shown, lowest, 0.0), np.where(shown, highest, np.inf)
     if problem.implied is not None and not rule.midpoint:
         said = np.zeros(len(problem.values), dtype=bool)
         said[problem.cell[here & problem.implied]] = True
-        said &= ~shown & ~small
+        said &= ~shown & ~_small(problem, rule)
         nobody = said & (problem.values == 0)
         lower = np.where(said & ~nobody, rule.hide_up_to + 1.0, lower)
         upper = np.where(nobody, 0.0, upper)
@@ -128,21 +128,7 @@ def _least_small(rule: DisclosureRule) -> int:
 
 
 def _small(problem: Problem, rule: DisclosureRule) -> Flags:
-    values = problem.values
-    flags: Flags = (values >= _least_small(rule)) & (values <= rule.hide_up_to) & problem.sensitive
-    return flags & (rule.hide_up_to > 0)
-
-
-def _behind_shown(values: Numbers, rule: DisclosureRule) -> Limits:
-    """The lowest and highest count that is shown as each value is. A rule that hides shows 0 for 0 alone."""
-    base = rule.round_to
-    if rule.midpoint:
-        highest = np.ceil(values / base) * base
-        return np.where(values == 0, 0, highest - base + 1), highest
-    rounded = np.floor(values / base + 0.5) * base
-    lowest, highest = np.maximum(rounded - base // 2, 0), rounded + (base - 1) // 2
-    lowest = np.where(values > rule.hide_up_to, np.maximum(lowest, rule.hide_up_to + 1), lowest)
-    return lowest, np.where((values == 0) & (highest <= rule.hide_up_to), 0, highest)
+    return small(problem.values, rule) & problem.sensitive
 
 
 def protect(
@@ -449,9 +435,7 @@ class _Audit:
         if self.left <= 0:
             return False
         self.left -= 1
-        pair = wide_pair(
-            self.base, *self.tight, cell, self.least, near=(REACH[0],), within=self._within(cell)
-        )
+        pair = wide_pair(self.base, *self.tight, cell, self.least, near=REACH[:2], within=self._within(cell))
         if pair is not None:
             self.worlds[cell] = pair
         return pair is not None

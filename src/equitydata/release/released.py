@@ -194,15 +194,19 @@ def _ready(frame: pd.DataFrame, spec: TableSpec, rule: DisclosureRule) -> pd.Dat
 
 
 def _numbers(counts: Counts, hidden: Flags, rule: DisclosureRule) -> dict[str, int | None]:
-    """Every count that stands in some row, as it is shown; None where all its rows are hidden."""
-    published = np.zeros(len(counts.values), dtype=bool)
-    written = ~counts.implied
-    published[counts.cell[written & ~hidden[counts.row]]] = True
+    """Every count that stands in some row, as it is shown; None where all its rows are hidden.
+
+    Of a count that its row only implies there is no number, but there is a None.
+    """
+    shown = ~hidden[counts.row]
+    published, implied = np.zeros((2, len(counts.values)), dtype=bool)
+    published[counts.cell[~counts.implied & shown]] = True
+    implied[counts.cell[counts.implied & shown]] = True
     rounded = round_counts(pd.Series(counts.values), rule).to_numpy()
-    on_paper = np.unique(counts.cell[written])
+    stands = np.unique(counts.cell)
     return {
         str(counts.names[place]): int(rounded[place]) if published[place] else None
-        for place in on_paper[::-1]
+        for place in stands[published[stands] | ~implied[stands]][::-1]
         if OF_ONE_RELEASE not in counts.names[place]
     }
 

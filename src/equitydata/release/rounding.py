@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from equitydata.release.book import Numbers
+from equitydata.release.book import Flags, Numbers
 from equitydata.rulebook import DisclosureRule
 from equitydata.tables import TableSpec
 
@@ -63,34 +63,48 @@ def significant(values: pd.Series, *, digits: int = DIGITS) -> pd.Series:
     return pd.Series(np.where(usable, rounded, numbers), index=values.index)
 
 
-def round_counts(values: pd.Series, rule: DisclosureRule) -> pd.Series:
+def small(counts: Numbers, rule: DisclosureRule) -> Flags:
+    """Which counts a rule calls small: from 1 to its limit, and 0 where it says so. Missing is not small."""
+    if not rule.hide_up_to:
+        return np.zeros(len(counts), dtype=bool)
+    lowest = 0 if rule.hide_zeros else 1
+    flags: Flags = (counts >= lowest) & (counts <= rule.hide_up_to)
+    return flags
+
+
+def as_rounded(counts: Numbers, rule: DisclosureRule) -> Numbers:
     """Counts to the nearest multiple of the rule's base, halves up, or to the middle of their class; missing stays."""
-    numbers = floats(values)
+    base = rule.round_to
     if rule.midpoint:
-        rounded = np.ceil(numbers / rule.round_to) * rule.round_to - np.where(
-            numbers > 0, rule.round_to / 2, 0.0
-        )
-    else:
-        rounded = np.floor(numbers / rule.round_to + 0.5) * rule.round_to
-    return pd.Series(rounded, index=values.index)
+        return np.ceil(counts / base) * base - np.where(counts > 0, base / 2, 0.0)
+    return np.floor(counts / base + 0.5) * base
+
+
+def range_of(shown: Numbers, rule: DisclosureRule) -> tuple[Numbers, Numbers]:
+    """The lowest and highest counts that a rule shows as these numbers; a small one is not shown. Missing stays."""
+    half = rule.round_to / 2
+    if rule.midpoint:
+        nobody = shown == 0
+        return np.where(nobody, 0.0, shown - half + 1), np.where(nobody, 0.0, shown + half)
+    lowest, highest = np.ceil(shown - half), np.ceil(shown + half) - 1
+    may_be_nobody = (shown == 0) & (not rule.hide_zeros)
+    lowest = np.where(may_be_nobody, 0.0, np.maximum(lowest, rule.hide_up_to + 1 if rule.hide_up_to else 0))
+    return lowest, np.where(may_be_nobody & (highest <= rule.hide_up_to), 0.0, highest)
+
+
+def round_counts(values: pd.Series, rule: DisclosureRule) -> pd.Series:
+    """A column of counts as `as_rounded` gives them."""
+    return pd.Series(as_rounded(floats(values), rule), index=values.index)
 
 
 def round_count(value: int | None, rule: DisclosureRule) -> int | None:
-    """One count as `round_counts` gives it; None for a small one, which is hidden."""
-    if value is None or (0 < value <= rule.hide_up_to and not rule.midpoint):
+    """One count as `as_rounded` gives it; None for a small one, which is hidden."""
+    if value is None:
         return None
-    return int(round_counts(pd.Series([value]), rule).iloc[0])
-
-
-def range_of(shown: float, rule: DisclosureRule) -> tuple[float, float]:
-    """The lowest and highest count that a rule shows as this number. 0 is 0."""
-    if shown == 0:
-        return 0.0, 0.0
-    if rule.midpoint:
-        return shown - rule.round_to / 2 + 1, shown + rule.round_to / 2
-    half = rule.round_to / 2
-    lowest = max(np.ceil(shown - half), rule.hide_up_to + 1)
-    return float(lowest), float(np.ceil(shown + half) - 1)
+    count = np.array([value], dtype=float)
+    if small(count, rule)[0] and not rule.midpoint:
+        return None
+    return int(as_rounded(count, rule)[0])
 
 
 def floats(values: pd.Series) -> Numbers:

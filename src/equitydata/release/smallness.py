@@ -10,18 +10,9 @@ import pandas as pd
 from equitydata.figures import PLACES
 from equitydata.release.book import Flags
 from equitydata.release.naming_outcomes import SHARE, text
-from equitydata.release.rounding import floats
+from equitydata.release.rounding import floats, small
 from equitydata.rulebook import DisclosureRule
 from equitydata.tables import SPECS, TableSpec
-
-
-def small(counts: pd.Series, rule: DisclosureRule) -> Flags:
-    """Which counts a rule calls small: from 1 to its limit, and 0 where it says so. Missing is not small."""
-    numbers = floats(counts)
-    lowest = 0 if rule.hide_zeros else 1
-    with np.errstate(invalid="ignore"):
-        flags: Flags = (numbers >= lowest) & (numbers <= rule.hide_up_to) & (rule.hide_up_to > 0)
-    return flags
 
 
 def first_hidden(tables: Mapping[str, pd.DataFrame], rule: DisclosureRule) -> dict[str, Flags]:
@@ -52,7 +43,7 @@ def small_rows(frame: pd.DataFrame, spec: TableSpec, rule: DisclosureRule) -> pd
         )
         columns.append(rest.where(frame["statistic"] == SHARE))
     for values in columns:
-        hidden |= pd.Series(small(values, rule), index=frame.index)
+        hidden |= pd.Series(small(floats(values), rule), index=frame.index)
     return hidden & ~counts_places(frame)
 
 
@@ -71,7 +62,7 @@ def _small_unknown(frame: pd.DataFrame, outcomes: pd.DataFrame | None, rule: Dis
     keys = ["measure", "characteristic", "level"]
     is_known = (text(here["status"]) == "known").rename("known")
     sums = counts.assign(rest=rest).fillna(0.0).groupby([*(here[key] for key in keys), is_known]).sum()
-    flagged = np.column_stack([small(sums[column], rule) for column in sums]).any(axis=1)
+    flagged = np.column_stack([small(floats(sums[column]), rule) for column in sums]).any(axis=1)
     found = {(measure, name) for measure, name, _, _ in sums.index[flagged]}
     pairs = zip(frame["measure"], frame["characteristic"], strict=True)
     return np.array([pair in found for pair in pairs], dtype=bool)

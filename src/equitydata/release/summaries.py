@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from equitydata.release.naming_outcomes import WITHHELD_COUNT
-from equitydata.release.rounding import DIGITS, LIMIT_DIGITS, P_VALUES, floats, next_step, significant
-from equitydata.release.smallness import small
+from equitydata.release.rounding import DIGITS, LIMIT_DIGITS, P_VALUES, floats, next_step, significant, small
 from equitydata.rulebook import DisclosureRule
 from equitydata.strata import USERS
 from equitydata.tables import HIDDEN
@@ -32,7 +31,7 @@ def without_small_cells(frame: pd.DataFrame, name: str, rule: DisclosureRule) ->
     if not columns or frame.empty or rule.midpoint:
         return frame
     unknown = pd.to_numeric(frame[columns[0]], errors="coerce")
-    few = small(unknown, rule)
+    few = small(floats(unknown), rule)
     notes = frame["note"].astype("object").fillna("")
     blanked = {column: pd.to_numeric(frame[column], errors="coerce").mask(few) for column in columns}
     # What is withheld is still a count that others may give away: the audit has to know it.
