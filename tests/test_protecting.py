@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
 
+from equitydata.release.equals import with_equals_as_one
 from equitydata.release.feasible import tighten, too_narrow
 from equitydata.release.protecting import Problem, known, protect, protected
 from equitydata.rulebook import disclosure_rule
@@ -462,3 +463,37 @@ def test_importing_loads_no_scipy():
     code = "import sys, equitydata.release.protecting as p; print(sorted({'scipy', 'pandas'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "scipy" not in done.stdout
+
+
+def test_counts_that_must_be_equal_are_one_cell():
+    asked = problem(
+        array(3, 3, 40, 43, np.nan),
+        [[1, -1, 0, 0, 0], [0, 1, 1, -1, 0], [-1, 0, 0, 0, 1]],
+        numbers=[(0, 0), (1, 1), (2, 2), (3, 3)],
+        lower=array(0, 1, 0, 0, 0),
+        upper=array(9, 8, INF, INF, INF),
+        sensitive=np.array([True, False, True, True, False]),
+    )
+    one, place = with_equals_as_one(asked)
+    assert place.tolist() == [0, 0, 1, 2, 0]
+    assert one.values.tolist() == [3, 40, 43] and one.sensitive.all()
+    assert one.sums.toarray().tolist() == [[1, 1, -1]]
+    assert one.cell.tolist() == [0, 0, 1, 2] and one.row.tolist() == [0, 1, 2, 3]
+    assert (one.lower[0], one.upper[0]) == (1, 8)
+
+
+def test_an_equal_count_that_everyone_knows_stays_apart():
+    asked = problem(array(3, 3), [[1, -1]], numbers=[(0, 0)], exact=np.array([False, True]))
+    assert len(with_equals_as_one(asked)[0].values) == 2
+    assert protect(asked, flags(2)[:1], NHS, alone).unsafe.tolist() == [0]
+
+
+def test_equal_counts_that_contradict_each_other_are_refused():
+    with pytest.raises(ValueError, match="do not hold"):
+        protect(problem(array(3, 4), [[1, -1]]), flags(2), NHS, alone)
+
+
+def test_every_one_of_equal_counts_is_told_where_none_is_safe():
+    asked = problem(array(3, 3, 40, 43), [[1, -1, 0, 0], [0, 1, 1, -1]], cost=[1, 1, INF, INF])
+    found = protect(asked, flags(4), EXACT, alone)
+    assert found.unsafe.tolist() == [0, 1]

@@ -25,6 +25,7 @@ from equitydata.release.naming_outcomes import (
     levels_of_strata,
     name_strata,
     numbers_of,
+    strata_of,
     text,
 )
 from equitydata.strata import STATUS_WORDS
@@ -239,7 +240,7 @@ def _categories(book: Book, here: Present, _: Mapping[str, Present]) -> None:
         f"{PEOPLE}|" + name + "|" + level + "|" + text(frame["category"]),
         "known:" + name + f"|all|{PEOPLE}",
     )
-    name_strata(book, PEOPLE, frame.assign(level=level), pd.Series(True, index=frame.index))
+    name_strata(book, PEOPLE, strata_of(frame.assign(level=level), pd.Series(True, index=frame.index)))
 
 
 def _codes(book: Book, here: Present, _: Mapping[str, Present]) -> None:

@@ -7,7 +7,7 @@ the measure and what is counted of it (`did_not_attend:numerator`), in a period 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -44,6 +44,8 @@ class Present:
 Others: TypeAlias = Mapping[str, Present]
 # A whole, its parts, and the name of what they leave over where another sum needs it.
 NamedSum: TypeAlias = tuple[str, tuple[str, ...], str]
+# Characteristic, level, category, and whether it is a group.
+Stratum: TypeAlias = tuple[str, str, str, bool]
 Levels: TypeAlias = Mapping[tuple[str, str], tuple[list[str], list[str]]]
 
 
@@ -79,13 +81,17 @@ def levels_of_strata(characteristic: pd.Series, level: pd.Series) -> pd.Series:
     return (characteristic + "|" + level).map(called).fillna(level)
 
 
-def name_strata(book: Book, prefix: str, rows: pd.DataFrame, known: pd.Series) -> None:
-    """Everything that adds up among the strata of one count.
+def strata_of(frame: pd.DataFrame, known: pd.Series) -> pd.Series:
+    """The stratum of each row, as `name_strata` takes them. known : which rows are groups."""
+    columns = (text(frame[each]) for each in ("characteristic", "level", "category"))
+    strata = np.empty(len(frame), dtype=object)
+    strata[:] = list(zip(*columns, known, strict=True))
+    return pd.Series(strata, index=frame.index)
 
-    rows : with characteristic, level, category. known : which of them are groups.
-    """
-    columns = (text(rows[each]) for each in ("characteristic", "level", "category"))
-    for whole, parts, left in _sums_of(tuple(zip(*columns, known[rows.index], strict=True))):
+
+def name_strata(book: Book, prefix: str, strata: Iterable[Stratum]) -> None:
+    """Everything that adds up among the strata of one count."""
+    for whole, parts, left in _sums_of(tuple(strata)):
         book.sum(
             f"{prefix}|{whole}",
             [f"{prefix}|{part}" for part in parts],
@@ -94,7 +100,7 @@ def name_strata(book: Book, prefix: str, rows: pd.DataFrame, known: pd.Series) -
 
 
 @lru_cache(maxsize=64)
-def _sums_of(strata: tuple[tuple[str, str, str, bool], ...]) -> tuple[NamedSum, ...]:
+def _sums_of(strata: tuple[Stratum, ...]) -> tuple[NamedSum, ...]:
     """Sums of strata: levels, parents, margins of crossings. Measures and periods share their strata."""
     levels: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
     for characteristic, level, category, known in strata:
@@ -211,9 +217,10 @@ def _outcomes(book: Book, here: Present, _: Others) -> None:
     frame, measure = here.frame, text(here.frame["measure"])
     known = known_rows(frame)
     _show_counts(book, here, measure, known)
+    strata = strata_of(frame, known)
     for name, rows in frame.groupby("measure", sort=False):
         for column in COUNTED:
-            name_strata(book, f"{name}:{column}", rows, known)
+            name_strata(book, f"{name}:{column}", strata[rows.index])
         _within_users(book, str(name), rows, known)
 
 
@@ -260,9 +267,9 @@ def _trends(book: Book, here: Present, _: Others) -> None:
         book.show(words, frame[column], here.rows)
     _not_met(book, here, names)
     _people_of_contacts(book, frame, names)
-    for (name, when), rows in frame.groupby(["measure", "period"], sort=False):
+    for (name, when), strata in strata_of(frame, known).groupby([measure, period], sort=False):
         for column in COUNTED:
-            name_strata(book, f"{name}:{column}@{when}", rows, known)
+            name_strata(book, f"{name}:{column}@{when}", strata)
     for column in COUNTED:
         wholes = strata_names(measure + f":{column}", frame, known)
         for whole, place in names[column].groupby(wholes, sort=False).groups.items():
@@ -283,8 +290,8 @@ def _changes(book: Book, here: Present, _: Others) -> None:
         parts = strata_names(measure + f":{PEOPLE}@" + text(frame[end]), frame, known)
         for whole, part in zip(names, parts, strict=True):
             book.sum(whole, [part])
-    for measure_name, rows in frame.groupby("measure", sort=False):
-        name_strata(book, f"{measure_name}:people of change", rows, known)
+    for name, strata in strata_of(frame, known).groupby(measure, sort=False):
+        name_strata(book, f"{name}:people of change", strata)
 
 
 def _comparisons(book: Book, here: Present, _: Others) -> None:
@@ -374,18 +381,32 @@ def _representation(book: Book, here: Present, present: Others) -> None:
     if WITHHELD_COUNT in frame:
         book.show(unknown, frame[WITHHELD_COUNT], np.full(len(frame), -1))
     book.part(shown, whole, frame["numerator"], frame["denominator"], here.rows)
-    wide = shown != names
-    for total, rows in block.groupby(whole, sort=False).groups.items():
-        part = frame.loc[rows]
-        name_strata(book, str(prefix[rows[0]]), part, known)
-        inside, placed = compared[rows] & known[rows], part["residents_share"].notna()
-        book.sum(str(total), shown[rows][inside & placed])
-        book.sum(str(total), names[rows][inside])
-        book.sum(f"{block[rows[0]]}|{KNOWN}", [str(total), *names[rows][~inside & known[rows]]])
-        for each in rows[wide[rows]]:
-            book.sum(shown[each], [names[each]])
+    named = {
+        "name": names,
+        "shown": shown,
+        "prefix": prefix,
+        "block": block,
+        "stratum": strata_of(frame, known),
+        "known": known,
+        "compared": compared & known,
+        "placed": frame["residents_share"].notna(),
+    }
+    columns = {column: words.to_numpy() for column, words in named.items()}
+    for total, rows in prefix.groupby(whole, sort=False).indices.items():
+        _sums_beside_an_area(book, str(total), {column: words[rows] for column, words in columns.items()})
     if "outcomes" in present:
         _outcomes_behind(book, frame, known, present["outcomes"].frame)
+
+
+def _sums_beside_an_area(book: Book, total: str, named: Mapping[str, np.ndarray]) -> None:
+    """What adds up among the groups of a level beside one area. total : name of all who are compared."""
+    names, shown, compared = named["name"], named["shown"], named["compared"]
+    name_strata(book, named["prefix"][0], named["stratum"])
+    book.sum(total, shown[compared & named["placed"]])
+    book.sum(total, names[compared])
+    book.sum(f"{named['block'][0]}|{KNOWN}", [total, *names[~compared & named["known"]]])
+    for wide, own in zip(shown[shown != names], names[shown != names], strict=True):
+        book.sum(wide, [own])
 
 
 def _wider(names: pd.Series, frame: pd.DataFrame, present: Others) -> pd.Series:

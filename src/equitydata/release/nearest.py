@@ -54,11 +54,12 @@ class Doors:
 class Found:
     """Two worlds, high and low, and the rows that must be hidden for them.
 
-    worlds : None where the programme found no whole numbers.
+    worlds : None where the programme found no whole numbers. moved : cells that step in either.
     """
 
     worlds: Pair | None
     rows: Cells
+    moved: Cells
 
 
 def supposing(room: Room, cells: Sequence[int], lowest: Numbers, highest: Numbers) -> Room:
@@ -161,11 +162,12 @@ def nearest_worlds(
     if answer.x is None:
         return None
     in_high, in_low, used = np.split(answer.x, [len(cost), 2 * len(cost)])
-    left = np.unique(cells[steps.place[steps.far & (np.maximum(in_high, in_low) > ALMOST)]])
+    taken = np.maximum(in_high, in_low) > ALMOST
+    left = np.unique(cells[steps.place[steps.far & taken]])
     worlds = _worlds(ground, cells, (steps.signed(in_high), steps.signed(in_low)), room, left)
     if doors is not None:
         rows = np.union1d(rows[used > ALMOST], doors.row[np.isin(doors.cell, left)])
-    return Found(worlds, rows)
+    return Found(worlds, rows, np.unique(cells[steps.place[taken]]))
 
 
 @dataclass(frozen=True)

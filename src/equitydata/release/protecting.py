@@ -9,11 +9,12 @@ whole numbers; a count without one is reported as unsafe.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from equitydata.release.equals import with_equals_as_one
 from equitydata.release.feasible import beside_unfinished, tighten, wide_pair
 from equitydata.release.nearest import Doors, Found, Room, around, elastic_cells, nearest_worlds, supposing
 from equitydata.release.rounding import as_rounded, range_of, small
@@ -39,7 +40,7 @@ Limits: TypeAlias = tuple[Numbers, Numbers]
 # Counts in need that are helped one by one; of more, some share a programme, at most so many.
 ONE_BY_ONE, TOGETHER = 80, 6
 # Cells that a programme looks over: near a count, and if that costs more than a few rows, far from it.
-REACH, FAR, FEW_ROWS = (600, 2500, 6000, 15_000), 15_000, 3
+REACH, FAR, FEW_ROWS = (600, 2500, 15_000), 15_000, 3
 LESSONS = 4  # programmes for one count while it is learnt what must be hidden with the rows that they choose
 # Spent on showing rows again: programmes, and for each count walks each way, and steps of a walk.
 SHOW_AGAIN, SHORT_WALKS, SHORT_WALK = 400, 3, 100
@@ -107,6 +108,8 @@ def known(problem: Problem, hidden: Flags, rule: DisclosureRule) -> Limits:
     if np.isnan(problem.values[shown | problem.exact]).any():
         raise ValueError("A cell without a value cannot be published.")
     lowest, highest = range_of(as_rounded(problem.values, rule), rule)
+    # A small count is not shown, unless its row must be.
+    lowest, highest = np.fmin(lowest, problem.values), np.fmax(highest, problem.values)
     lower, upper = np.where(shown, lowest, 0.0), np.where(shown, highest, np.inf)
     if problem.implied is not None and not rule.midpoint:
         said = np.zeros(len(problem.values), dtype=bool)
@@ -140,6 +143,15 @@ def protect(
     all that must be hidden with them. The same problem has the same answer, unless a programme ran out of time.
     Raises ValueError where values, sums and what earlier releases tell contradict each other.
     """
+    merged, place = with_equals_as_one(problem)
+    found = _protect(merged, hidden, rule, close)
+    unsafe = np.intersect1d(protected(problem, rule), np.flatnonzero(np.isin(place, found.unsafe)))
+    return replace(found, unsafe=unsafe)
+
+
+def _protect(
+    problem: Problem, hidden: Flags, rule: DisclosureRule, close: Callable[[Flags], Flags]
+) -> Protection:
     targets = protected(problem, rule)
     shows_small = np.zeros(problem.rows, dtype=bool)
     if not rule.midpoint:
@@ -313,17 +325,29 @@ class _Audit:
         free = room.upper > room.lower
         movable = free | (self._may_be_hidden() & (room.far_upper > room.far_lower))
         elastic = elastic_cells(self.base, room)
-        found = None
+        best, size = None, 0
         for most in (*REACH, len(free)):
             near, everything = around(self.base, cells, movable, most, free, elastic)
+            if best is None and len(near) == size:
+                continue
+            size = len(near)
             for _ in range(LESSONS):
                 self.rounds += 1
                 found = nearest_worlds(self.base, near, cells, self.least, room, self._doors(), whole=whole)
                 if found is None or not self._learn(found.rows):
                     break
-            if everything or (found is not None and (whole or len(found.rows) <= FEW_ROWS or most >= FAR)):
-                return found
-        return found
+                if len(near) > REACH[1]:
+                    # What was learnt changes little: an answer is near the last one.
+                    near, _ = around(self.base, [*cells, *found.moved], movable, REACH[1], free, elastic)
+            if found is not None and best is not None and self._cost(found) >= self._cost(best):
+                return best
+            best = best if found is None else found
+            if everything or (best is not None and (whole or len(best.rows) <= FEW_ROWS or most >= FAR)):
+                return best
+        return best
+
+    def _cost(self, found: Found) -> float:
+        return float(self.problem.cost[found.rows].sum())
 
     def _may_be_hidden(self) -> Flags:
         """Cells of which every row that shows them may be hidden."""
