@@ -21,11 +21,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from equitydata import written as written_form
 from equitydata.completeness import MEASURES, UNITS
 from equitydata.errors import ConfigError, DisclosureError, OutputError
 from equitydata.model import STATUSES
 from equitydata.release.released import release
-from equitydata.report import page, page_equity, writing
+from equitydata.report import page, writing
 from equitydata.report.folder import report_files, write_report
 from equitydata.result import EquityResult
 from equitydata.tables import SPECS
@@ -440,7 +441,7 @@ def test_flagged_groups_stand_with_crude_and_standardised_ratio_and_robustness()
 
 def test_each_state_of_the_flag_is_told_in_words_and_counted():
     words = section("sample", "comparisons")
-    assert all(each in words for each in page_equity.FLAG_WORDS.values())
+    assert all(each in words for each in written_form.FLAG_WORDS.values())
     (tally,) = table_rows("sample", "tally-table")
     assert tally == ["Did not attend", "1", "0", "0", "0", "3", "0", "1"]
     rows = {row[0]: row[1] for row in table_rows("sample", "comparisons-1-1")}
@@ -503,7 +504,7 @@ def test_every_entry_of_the_contents_is_a_part_in_their_order(kind):
     ],
 )
 def test_a_value_is_written_as_its_kind_is_read(value, statistic, written):
-    assert page_equity.figure(value, statistic) == written
+    assert written_form.figure(value, statistic) == written
 
 
 @pytest.mark.parametrize(
@@ -516,14 +517,14 @@ def test_a_value_is_written_as_its_kind_is_read(value, statistic, written):
     ],
 )
 def test_a_difference_keeps_its_sign(value, statistic, written):
-    assert page_equity.gap(value, statistic) == written
+    assert written_form.gap(value, statistic) == written
 
 
 def test_a_group_is_called_similar_only_where_the_interval_says_so():
-    assert page_equity.flag_words("no_evidence", similar=True) == "Similar"
-    assert page_equity.flag_words("no_evidence", similar=False) == "No evidence of a difference"
-    assert page_equity.flag_words("insufficient_data", harm="harm") == "Not enough data"
-    assert page_equity.flag_words("") == "–" and page_equity.flag_words("[c]") == "[c]"
+    assert written_form.flag_words("no_evidence", similar=True) == "Similar"
+    assert written_form.flag_words("no_evidence", similar=False) == "No evidence of a difference"
+    assert written_form.flag_words("insufficient_data", harm="harm") == "Not enough data"
+    assert written_form.flag_words("") == "–" and written_form.flag_words("[c]") == "[c]"
 
 
 # ---------------------------------------------------------------- the form of numbers
@@ -544,14 +545,14 @@ def test_a_group_is_called_similar_only_where_the_interval_says_so():
     ],
 )
 def test_a_share_is_never_rounded_up_to_its_mark(value, against, written):
-    assert page.percent(value, against) == written
+    assert written_form.percent(value, against) == written
 
 
 def test_numbers_days_and_settings_are_written_as_people_read_them():
-    assert page.count(1234567) == "1,234,567"
-    assert page.day(None) == ""
-    assert page.mark(0.975) == "97.5%"
-    assert [page.setting(value) for value in (True, 0.95, 2, "nhs", (0, 1))] == [
+    assert written_form.count(1234567) == "1,234,567"
+    assert written_form.day(None) == ""
+    assert written_form.mark(0.975) == "97.5%"
+    assert [written_form.setting(value) for value in (True, 0.95, 2, "nhs", (0, 1))] == [
         "true",
         "0.95",
         "2",
@@ -652,17 +653,17 @@ def test_an_unknown_rule_is_refused_before_anything_is_written(tmp_path):
     ],
 )
 def test_text_that_a_spreadsheet_would_calculate_is_text(start):
-    assert writing.without_formula(start).startswith("'")
+    assert written_form.without_formula(start).startswith("'")
 
 
 @pytest.mark.parametrize("number", ["-5", "+44", "-0.5", "12"])
 def test_a_number_stays_a_number(number):
-    assert writing.without_formula(number) == number
+    assert written_form.without_formula(number) == number
 
 
 @given(st.text(max_size=300))
 def test_no_text_can_start_a_formula_or_hide_a_character(value):
-    written = writing.without_formula(value)
+    written = written_form.without_formula(value)
     assert not written.startswith(tuple("=@\t\r＝＋－＠")) and not re.match(
         r"[+-](?![0-9]+(\.[0-9]+)?$)", written
     )
@@ -674,12 +675,12 @@ def test_no_text_can_start_a_formula_or_hide_a_character(value):
 
 
 def test_long_text_is_cut_with_a_mark():
-    assert writing.visible("x" * 200) == "x" * 200
-    assert writing.visible("x" * 201) == "x" * 200 + "… [cut]"
+    assert written_form.visible("x" * 200) == "x" * 200
+    assert written_form.visible("x" * 201) == "x" * 200 + "… [cut]"
 
 
 def test_words_of_other_scripts_are_left_alone():
-    assert writing.visible("می‌خواهم বাংলা Ελλάδα") == "می‌خواهم বাংলা Ελλάδα"
+    assert written_form.visible("می‌خواهم বাংলা Ελλάδα") == "می‌خواهم বাংলা Ελλάδα"
 
 
 def test_hostile_labels_are_shown_and_do_nothing():

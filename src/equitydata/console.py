@@ -128,7 +128,8 @@ def _hidden(frame: pd.DataFrame) -> Any:
 
 def print_findings(released: EquityResult, *, most: int) -> None:
     """The most pressing findings with their sizes, and how many groups were compared."""
-    from equitydata.report.page_equity import FLAGGED, equity_sizes
+    from equitydata.report.page_equity import equity_sizes
+    from equitydata.written import FLAGGED
 
     findings, comparisons = (_table(released, name) for name in ("findings", "comparisons"))
     crude = comparisons[(comparisons["comparator"] == "rest") & (comparisons["adjustment"] == "crude")]

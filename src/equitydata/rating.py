@@ -15,10 +15,11 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from equitydata.maturity.criteria import MET, NOT_APPLICABLE, NOT_ASSESSED, NOT_MET
-from equitydata.report.writing import SENTENCE_LIMIT, guarded_columns, visible
+from equitydata.report.writing import guarded_columns
 from equitydata.result import EquityResult
 from equitydata.rulebook import disclosure_rule
 from equitydata.tables import HIDDEN, SPECS, plain
+from equitydata.written import SENTENCE_LIMIT, visible
 
 SCHEMA_ID = "equitydata/rating/1.0"
 HEADLINES: tuple[Literal["joint", "ethnicity", "language"], ...] = ("joint", "ethnicity", "language")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # A step within what is known costs so much of a row: few steps are better than many.
 STEP = 1e-3
+# Steps of one world in a programme of whole numbers: more never end in time, and time differs between machines.
+MOST_WHOLE = 3000
 ELASTIC = 50  # steps either way, far more than a count must differ by
 
 
@@ -127,12 +129,14 @@ def nearest_worlds(
 
     cells : those that may step, rising, the wanted among them. doors : rows that may be hidden; none where left out.
     whole : by integer programming, within SECONDS. seed : for steps that cost the same.
-    Returns None where there are none.
+    Returns None where there are none, or too many for whole numbers.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import bmat
 
     steps = _steps(cells, room, doors)
+    if whole and len(steps.place) > MOST_WHOLE:
+        return None
     balance = _balance(ground, cells, steps)
     asked = steps.of_cells()[np.searchsorted(cells, np.asarray(wanted, dtype=np.intp))]
     # None costs the same, so that the answer is one corner and not a mixture of many.

@@ -18,11 +18,12 @@ from equitydata.release.earlier import Earlier, read_earlier
 from equitydata.release.released import release
 from equitydata.report.manifest import make_manifest
 from equitydata.report.page import TEMPLATES, render_page
-from equitydata.report.writing import CUT_MARK, MANIFEST, csv_bytes, json_bytes, write_folder
+from equitydata.report.writing import MANIFEST, csv_bytes, json_bytes, write_folder
 from equitydata.result import MATURITY_TABLES, EquityResult
 from equitydata.rulebook import disclosure_rule
 from equitydata.service import Service
 from equitydata.tables import HIDDEN, SPECS
+from equitydata.written import CUT_MARK
 
 PAGE, RATING, TABLES, GUIDE = "index.html", "rating.json", "tables", "tables/README.txt"
 

@@ -6,8 +6,6 @@ Nothing is worked out anew: every number is a cell of a table of the released re
 
 from __future__ import annotations
 
-import datetime
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
@@ -24,30 +22,32 @@ from equitydata.completeness import JOINT, MEASURES
 from equitydata.model import STATUSES, Intake, SourceFile
 from equitydata.rating import Rating
 from equitydata.report.page_equity import equity_view
-from equitydata.report.writing import (
-    HIDDEN_CELL,
+from equitydata.report.writing import MANIFEST, with_symbols
+from equitydata.result import MATURITY_TABLES, EquityResult
+from equitydata.rulebook import characteristics
+from equitydata.tables import HIDDEN, SPECS
+from equitydata.written import (
     LABEL_LIMIT,
-    MANIFEST,
     NOT_APPLICABLE_CELL,
     SENTENCE_LIMIT,
     SENTENCES,
     UNAVAILABLE_CELL,
+    count,
+    day,
+    label,
+    mark,
+    percent,
+    setting,
+    shown,
     visible,
-    with_symbols,
+    width,
 )
-from equitydata.result import MATURITY_TABLES, EquityResult
-from equitydata.rulebook import characteristics
-from equitydata.tables import HIDDEN, SPECS
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 ROWS_SHOWN = 50
 NOTES_SHOWN = 50
 CORE = (JOINT, "ethnicity", "language")
 DIMENSIONS = ("site", "point_of_care", "age_band", "sex", "deprivation", "month", "contacts")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 
 
 @dataclass(frozen=True)
@@ -258,71 +258,6 @@ def _intake(intake: Intake) -> dict[str, Excerpt]:
         "rejections": _excerpt(rejections.assign(lines=lines), "", largest="rows", file=MANIFEST),
         "files": _excerpt(files, "", file=MANIFEST),
     }
-
-
-# ---------------------------------------------------------------- the form of a number
-
-
-def count(value: Any) -> str:
-    """A count with thousands separators: "12,345"; a symbol stays, None reads [x]."""
-    if isinstance(value, str):
-        return value
-    return UNAVAILABLE_CELL if _absent(value) else f"{value:,.0f}"
-
-
-def percent(value: Any, against: float | None = None) -> str:
-    """A fraction as per cent with one decimal: "93.1%"; a symbol stays, None reads [x].
-
-    against : a threshold. A share below it is never rounded up to it: 0.9496 against 0.95 is "94.96%".
-    """
-    if isinstance(value, str):
-        return value
-    if _absent(value):
-        return UNAVAILABLE_CELL
-    places = 1
-    while (
-        against is not None and value < against and round(value * 100, places) >= against * 100 and places < 4
-    ):
-        places += 1
-    return f"{value * 100:.{places}f}%"
-
-
-def mark(value: float) -> str:
-    """A threshold as it is said: 0.95 is "95%"."""
-    return f"{round(value * 100, 6):g}%"
-
-
-def shown(value: Any, hidden: bool) -> Any:
-    """A value of the rating, or the symbol for why there is none."""
-    return HIDDEN_CELL if hidden else UNAVAILABLE_CELL if _absent(value) else value
-
-
-def day(value: datetime.date | None) -> str:
-    """A day as people write it: "1 April 2025"; None is empty."""
-    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}" if value else ""
-
-
-def setting(value: Any) -> str:
-    """A rule's value as it is written in a service file: true, 0.95, "nhs", [0, 1, 5]."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (tuple, list)):
-        return f"[{', '.join(map(setting, value))}]"
-    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
-
-
-def width(value: Any) -> str:
-    """A fraction as the width of a bar in per cent, two decimals; 0 where there is none."""
-    return f"{0.0 if isinstance(value, str) or _absent(value) else min(max(value, 0.0), 1.0) * 100:.2f}"
-
-
-def label(value: str) -> str:
-    """A label of the data, made visible and cut."""
-    return visible(value, LABEL_LIMIT)
-
-
-def _absent(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 @cache

@@ -6,39 +6,34 @@ of each characteristic and what is flagged, and say where all of them are.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from equitydata.release.naming_outcomes import SHARE
-from equitydata.report.writing import HIDDEN_CELL, UNAVAILABLE_CELL, with_symbols
+from equitydata.report.writing import with_symbols
 from equitydata.result import EquityResult
 from equitydata.strata import ALL, CROSS, USERS
 from equitydata.tables import EQUITY_TABLES, SPECS, empty
+from equitydata.written import (
+    FLAG_MEANINGS,
+    FLAG_WORDS,
+    FLAGGED,
+    HIDDEN_CELL,
+    UNAVAILABLE_CELL,
+    count,
+    figure,
+    flag_words,
+    gap,
+    limits,
+    number,
+    p_value,
+    percent,
+    ratio,
+)
 
 FINDINGS_SHOWN = 5
-# A finding that age had hidden shows the values of the model.
-SHARES = (SHARE, f"adjusted {SHARE}")
-FLAGGED = ("disproportionate_high", "disproportionate_low", "different_small")
-FLAG_WORDS: Mapping[str, str] = {
-    "disproportionate_high": "Disproportionately high",
-    "disproportionate_low": "Disproportionately low",
-    "different_small": "Different, but small",
-    "uncertain": "Uncertain",
-    "no_evidence": "No evidence of a difference",
-    "insufficient_data": "Not enough data",
-}
-FLAG_MEANINGS: Mapping[str, str] = {
-    "disproportionate_high": "evident, outside the band, and on enough people; higher than the others",
-    "disproportionate_low": "the same, lower than the others",
-    "different_small": "evident, but inside the band",
-    "uncertain": "outside the band, but it could be chance",
-    "no_evidence": "inside the band and not evident; called similar only where the whole interval lies in the band",
-    "insufficient_data": "too few people or events to judge, which is no sign that all is well",
-}
-HARM_WORDS: Mapping[str, str] = {"harm": "to the group’s disadvantage", "benefit": "to its advantage"}
 SUMMARIES_SHOWN = ("D", "R", "SII", "RII", "BGV", "IDIS", "MLD", "T", "PAR", "PAF", "ACI", "RCI")
 Cell = Any
 Shown = list[dict[str, Cell]]
@@ -91,8 +86,8 @@ def equity_view(result: EquityResult, excerpt: Callable[..., Any]) -> dict[str, 
                 frames["listening_gaps"][~frames["listening_gaps"]["gap"].isin(["", UNAVAILABLE_CELL])],
                 lambda row: {
                     **row,
-                    "residents": _count(row["residents"]),
-                    "residents_share": _percent(row["residents_share"]),
+                    "residents": count(row["residents"]),
+                    "residents_share": percent(row["residents_share"]),
                 },
             ),
             "listening_gaps",
@@ -110,8 +105,8 @@ def headline_of_representation(released: EquityResult) -> list[str]:
     lines = []
     for row in frame[frame["flag"].isin(FLAGGED[:2])].to_dict("records"):
         lines.append(
-            f"{row['category']}: {_percent(row['share'])} of users, {_percent(row['residents_share'])} of residents "
-            f"of {row['area']} (ratio {_ratio(row['ratio'])})"
+            f"{row['category']}: {percent(row['share'])} of users, {percent(row['residents_share'])} of residents "
+            f"of {row['area']} (ratio {ratio(row['ratio'])})"
         )
     return lines
 
@@ -181,7 +176,7 @@ def _comparisons(
     crude = rest[rest["adjustment"] == "crude"]
     keys = ["measure", "characteristic", "level", "category"]
     others = {
-        kind: _lookup(rest[rest["adjustment"] == kind], keys, _estimate("ratio", _ratio))
+        kind: _lookup(rest[rest["adjustment"] == kind], keys, _estimate("ratio", ratio))
         for kind in ("standardised", "adjusted")
     }
     robust = _lookup(
@@ -288,97 +283,25 @@ def _cannot_say(result: EquityResult) -> tuple[str, ...]:
 # ---------------------------------------------------------------- the form of a cell
 
 
-def _count(value: Cell) -> str:
-    return value if isinstance(value, str) else f"{value:,.0f}"
-
-
-def _percent(value: Cell) -> str:
-    return value if isinstance(value, str) else f"{value * 100:.1f}%"
-
-
-def _endless(value: Cell) -> bool:
-    return isinstance(value, float) and math.isinf(value)
-
-
-def _ratio(value: Cell) -> str:
-    if isinstance(value, str):
-        return value
-    return "no limit" if _endless(value) else f"{value:.2f}"
-
-
-def _number(value: Cell) -> str:
-    """Three significant digits, without the letter e where it can be helped."""
-    if isinstance(value, str):
-        return value
-    if _endless(value):
-        return "no limit"
-    rounded = float(f"{value:.3g}")
-    return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
-
-
-def _p(value: Cell) -> str:
-    if isinstance(value, str):
-        return value
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def figure(value: Cell, statistic: str) -> str:
-    """A value as its kind is read: a share in per cent, a rate of residents per 1,000, a mean as a number."""
-    if isinstance(value, str):
-        return value
-    if statistic in SHARES:
-        return _percent(value)
-    return f"{value * 1000:,.1f} per 1,000" if statistic == "population_rate" else _number(value)
-
-
-def gap(value: Cell, statistic: str) -> str:
-    """A difference with its sign: of shares in percentage points."""
-    if isinstance(value, str):
-        return value
-    if statistic in SHARES:
-        return f"{value * 100:+.1f} points"
-    if statistic == "population_rate":
-        return f"{value * 1000:+,.1f} per 1,000"
-    return f"{'+' if value > 0 else ''}{_number(value)}"
-
-
-def _limits(lower: Cell, upper: Cell, form: Callable[[Cell], str]) -> str:
-    """ "a to b"; "" where there are none."""
-    if isinstance(lower, str) and isinstance(upper, str):
-        return ""
-    return f"{form(lower)} to {form(upper)}"
-
-
 def _estimate(name: str, form: Callable[[Cell], str]) -> Callable[[Mapping[Any, Cell]], str]:
     """The estimate of a row with its limits: "1.35 (1.20 to 1.52)"."""
 
     def written(row: Mapping[Any, Cell]) -> str:
-        limits = _limits(row.get(f"{name}_lower", ""), row.get(f"{name}_upper", ""), form)
-        return f"{form(row[name])}{f' ({limits})' if limits else ''}"
+        between = limits(row.get(f"{name}_lower", ""), row.get(f"{name}_upper", ""), form)
+        return f"{form(row[name])}{f' ({between})' if between else ''}"
 
     return written
 
 
-def flag_words(flag: Cell, *, similar: Cell = False, harm: Cell = "") -> str:
-    """A flag in words: "Disproportionately high, to the group's disadvantage"."""
-    if not flag:
-        return "–"
-    if str(flag) == "no_evidence" and similar is True:
-        return "Similar"
-    words = FLAG_WORDS.get(str(flag), str(flag))
-    direction = HARM_WORDS.get(str(harm), "") if flag in FLAGGED else ""
-    return f"{words}, {direction}" if direction else words
-
-
 def _valued(row: Mapping[str, Cell]) -> dict[str, Cell]:
     statistic = str(row["statistic"])
-    limits = _limits(row.get("lower", ""), row.get("upper", ""), lambda cell: figure(cell, statistic))
-    return {"value": figure(row["value"], statistic), "value_limits": limits}
+    between = limits(row.get("lower", ""), row.get("upper", ""), lambda cell: figure(cell, statistic))
+    return {"value": figure(row["value"], statistic), "value_limits": between}
 
 
 def _counted(row: Mapping[str, Cell]) -> str:
     """What the value rests on: "30 of 120"; of means the number of values."""
-    numerator, denominator = _count(row["numerator"]), _count(row["denominator"])
+    numerator, denominator = count(row["numerator"]), count(row["denominator"])
     if HIDDEN_CELL in (numerator, denominator):
         return HIDDEN_CELL
     return denominator if numerator == UNAVAILABLE_CELL else f"{numerator} of {denominator}"
@@ -386,7 +309,7 @@ def _counted(row: Mapping[str, Cell]) -> str:
 
 def _outcome(row: dict[str, Cell]) -> dict[str, Cell]:
     statistic = str(row["statistic"])
-    standardised = _limits(
+    standardised = limits(
         row["standardised_lower"], row["standardised_upper"], lambda cell: figure(cell, statistic)
     )
     category = str(row["category"])
@@ -396,7 +319,7 @@ def _outcome(row: dict[str, Cell]) -> dict[str, Cell]:
         "category": f"{category} (not collected by this code list)"
         if row["status"] == "not collected"
         else category,
-        "people": _count(row["people"]),
+        "people": count(row["people"]),
         "counted": _counted(row),
         "standardised": figure(row["standardised"], statistic),
         "standardised_limits": standardised,
@@ -407,16 +330,16 @@ def _outcome(row: dict[str, Cell]) -> dict[str, Cell]:
 def _comparison(row: dict[str, Cell]) -> dict[str, Cell]:
     statistic = str(row["statistic"])
     low, high = row["detectable_low"], row["detectable_high"]
-    seen = " or ".join(_ratio(cell) for cell in (low, high) if not isinstance(cell, str))
+    seen = " or ".join(ratio(cell) for cell in (low, high) if not isinstance(cell, str))
     return {
         **row,
         **_valued(row),
         "comparator_value": figure(row["comparator_value"], statistic),
         "difference": gap(row["difference"], statistic),
         "difference_limits": _gap_limits(row, "difference", statistic),
-        "ratio": _ratio(row["ratio"]),
-        "ratio_limits": _limits(row["ratio_lower"], row["ratio_upper"], _ratio),
-        "p_adjusted": _p(row["p_adjusted"]),
+        "ratio": ratio(row["ratio"]),
+        "ratio_limits": limits(row["ratio_lower"], row["ratio_upper"], ratio),
+        "p_adjusted": p_value(row["p_adjusted"]),
         "detectable": seen or (HIDDEN_CELL if low == HIDDEN_CELL else "–"),
         "flag": flag_words(row["flag"], similar=row["similar"], harm=row["harm"]),
     }
@@ -435,9 +358,9 @@ def equity_sizes(row: Mapping[Any, Cell]) -> str:
         limits = _gap_limits(here, "difference", statistic)
         sizes.append(f"difference {gap(here['difference'], statistic)}{f' ({limits})' if limits else ''}")
     if not isinstance(here["ratio"], str):
-        sizes.append(f"ratio {_estimate('ratio', _ratio)(here)}")
+        sizes.append(f"ratio {_estimate('ratio', ratio)(here)}")
     if not isinstance(here["people"], str):
-        sizes.append(f"{_count(here['people'])} people in the group")
+        sizes.append(f"{count(here['people'])} people in the group")
     return "; ".join(sizes)
 
 
@@ -449,7 +372,7 @@ def _gap_limits(row: Mapping[str, Cell], name: str, statistic: str) -> str:
             f"{cell * 100:+.1f}" if statistic == SHARE and not isinstance(cell, str) else gap(cell, statistic)
         )
 
-    return _limits(row[f"{name}_lower"], row[f"{name}_upper"], form)
+    return limits(row[f"{name}_lower"], row[f"{name}_upper"], form)
 
 
 def _finding(row: dict[str, Cell]) -> dict[str, Cell]:
@@ -472,54 +395,53 @@ def _finding(row: dict[str, Cell]) -> dict[str, Cell]:
 def _summary(row: dict[str, Cell]) -> dict[str, Cell]:
     return {
         **row,
-        "value": _number(row["value"]),
-        "value_limits": _limits(row["lower"], row["upper"], _number),
+        "value": number(row["value"]),
+        "value_limits": limits(row["lower"], row["upper"], number),
         "compared": row["compared"] or "–",
         "note": row["note"] or "–",
     }
 
 
 def _test(row: dict[str, Cell]) -> dict[str, Cell]:
-    effect = "–" if isinstance(row["effect_size"], str) else f"{row['effect']} {_number(row['effect_size'])}"
-    return {**row, "p": _p(row["p"]), "effect": effect, "groups": _count(row["groups"])}
+    effect = "–" if isinstance(row["effect_size"], str) else f"{row['effect']} {number(row['effect_size'])}"
+    return {**row, "p": p_value(row["p"]), "effect": effect, "groups": count(row["groups"])}
 
 
 def _unknown(row: dict[str, Cell]) -> dict[str, Cell]:
     numbers = ("ratio", "ratio_none", "ratio_all", "ratio_pro_rata", "lowest", "highest")
-    return {**row, "unknown": _count(row["unknown"]), **{name: _ratio(row[name]) for name in numbers}}
+    return {**row, "unknown": count(row["unknown"]), **{name: ratio(row[name]) for name in numbers}}
 
 
 def _known_or_not(row: dict[str, Cell]) -> dict[str, Cell]:
     statistic = str(row["statistic"])
     return {
         **row,
-        "people": _count(row["people"]),
-        "unknown": _count(row["unknown"]),
+        "people": count(row["people"]),
+        "unknown": count(row["unknown"]),
         "known_value": figure(row["known_value"], statistic),
         "unknown_value": figure(row["unknown_value"], statistic),
-        "ratio": _ratio(row["ratio"]),
-        "ratio_limits": _limits(row["ratio_lower"], row["ratio_upper"], _ratio),
-        "p": _p(row["p"]),
+        "ratio": ratio(row["ratio"]),
+        "ratio_limits": limits(row["ratio_lower"], row["ratio_upper"], ratio),
+        "p": p_value(row["p"]),
         "note": row["note"] or "–",
     }
 
 
 def _trend(row: dict[str, Cell]) -> dict[str, Cell]:
-    return {**row, **_valued(row), "people": _count(row["people"]), "counted": _counted(row)}
+    return {**row, **_valued(row), "people": count(row["people"]), "counted": _counted(row)}
 
 
 def _change(row: dict[str, Cell]) -> dict[str, Cell]:
     names = ("first", "last", "change", "gap_first", "gap_last", "gap_change")
-    limits = {
-        f"{name}_limits": _limits(row[f"{name}_lower"], row[f"{name}_upper"], _number)
+    between = {
+        f"{name}_limits": limits(row[f"{name}_lower"], row[f"{name}_upper"], number)
         for name in ("change", "gap_change")
     }
-    ratio = {"ratio_change": _ratio(row["ratio_change"])}
     return {
         **row,
-        **{name: _number(row[name]) for name in names},
-        **limits,
-        **ratio,
+        **{name: number(row[name]) for name in names},
+        **between,
+        "ratio_change": ratio(row["ratio_change"]),
         "opposite": "opposite ways" if row["opposite"] is True else "–",
         "note": row["note"] or "–",
     }
@@ -536,7 +458,7 @@ def _place(row: dict[str, Cell]) -> dict[str, Cell]:
         "value": form(row["value"]),
         "average": form(row["average"]),
         "counted": _counted(row),
-        "limits_998": _limits(row["lower_998"], row["upper_998"], form) or UNAVAILABLE_CELL,
+        "limits_998": limits(row["lower_998"], row["upper_998"], form) or UNAVAILABLE_CELL,
         "position": str(row["position"]).capitalize() if row["position"] != HIDDEN_CELL else HIDDEN_CELL,
         "position_overdispersed": row["position_overdispersed"] or "–",
     }
@@ -549,19 +471,19 @@ def _represented(row: dict[str, Cell]) -> dict[str, Cell]:
         "category": f"{category} (not collected by this code list)"
         if row["status"] == "not collected"
         else category,
-        "people": _count(row["numerator"]),
-        "share": _percent(row["share"]),
-        "share_limits": _limits(row["share_lower"], row["share_upper"], _percent),
-        "residents_share": _percent(row["residents_share"]),
-        "ratio": _ratio(row["ratio"]),
-        "ratio_limits": _limits(row["ratio_lower"], row["ratio_upper"], _ratio),
+        "people": count(row["numerator"]),
+        "share": percent(row["share"]),
+        "share_limits": limits(row["share_lower"], row["share_upper"], percent),
+        "residents_share": percent(row["residents_share"]),
+        "ratio": ratio(row["ratio"]),
+        "ratio_limits": limits(row["ratio_lower"], row["ratio_upper"], ratio),
         "gap_people": row["gap_people"]
         if isinstance(row["gap_people"], str)
         else f"{row['gap_people']:+,.0f}",
         "rate": row["rate"] if isinstance(row["rate"], str) else f"{row['rate']:,.1f}",
-        "standardised_ratio": _ratio(row["standardised_ratio"]),
-        "standardised_ratio_limits": _limits(
-            row["standardised_ratio_lower"], row["standardised_ratio_upper"], _ratio
+        "standardised_ratio": ratio(row["standardised_ratio"]),
+        "standardised_ratio_limits": limits(
+            row["standardised_ratio_lower"], row["standardised_ratio_upper"], ratio
         ),
         "flag": flag_words(row["flag"], similar=row["similar"]),
         "robustness": row["robustness"] or "–",
@@ -572,15 +494,15 @@ def _way(row: dict[str, Cell]) -> dict[str, Cell]:
     words = {
         name: row[name] or "–" for name in ("method", "groups", "languages", "formats", "last", "used_for")
     }
-    return {**row, **words, "people": _count(row["people"])}
+    return {**row, **words, "people": count(row["people"])}
 
 
 def _run(row: dict[str, Cell]) -> dict[str, Cell]:
     return {
         **row,
-        "people": _count(row["people"]),
+        "people": count(row["people"]),
         "measures": row["measures"] or "–",
-        "joint_known": _percent(row["joint_known"]),
+        "joint_known": percent(row["joint_known"]),
         "compared": _yes(row["compared"]),
         "profile": _yes(row["profile"]),
         "audience": row["audience"] or "–",
@@ -588,7 +510,7 @@ def _run(row: dict[str, Cell]) -> dict[str, Cell]:
 
 
 def _service(row: dict[str, Cell]) -> dict[str, Cell]:
-    return {**row, "counted": _counted(row), "value": _percent(row["value"]), "reason": row["reason"] or "–"}
+    return {**row, "counted": _counted(row), "value": percent(row["value"]), "reason": row["reason"] or "–"}
 
 
 def _yes(value: Cell) -> str:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 import time
-import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,59 +22,22 @@ import pandas as pd
 
 from equitydata.errors import OutputError
 from equitydata.tables import HIDDEN, TableSpec
+from equitydata.written import (
+    HIDDEN_CELL,
+    LABEL_LIMIT,
+    SENTENCE_LIMIT,
+    SENTENCES,
+    UNAVAILABLE_CELL,
+    visible,
+    without_formula,
+)
 
 TOOL = "equitydata"
 MANIFEST = "manifest.json"
-HIDDEN_CELL, UNAVAILABLE_CELL, NOT_APPLICABLE_CELL = "[c]", "[x]", "[z]"
-LABEL_LIMIT, SENTENCE_LIMIT = 200, 600
-CUT_MARK = "… [cut]"
-# Columns whose text is a sentence of ours or of an attestation; all other text is a label.
-SENTENCES = frozenset(
-    {
-        *("criterion", "reason", "evidence", "action", "finding", "why", "note", "meaning"),
-        *("adjustment", "heard", "look", "used_for", "groups"),
-    }
-)
-
-# Invisible, but part of ordinary words in Persian, Urdu, Bengali and other scripts.
-_JOINERS = "\u200c\u200d"
-_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-_FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]+)?")
 # What file managers leave in any folder; nobody misses it.
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _EARLIER = "earlier"
 _STALE_SECONDS = 3600
-
-
-# ---------------------------------------------------------------- words
-
-
-def visible(text: str, limit: int = LABEL_LIMIT) -> str:
-    """Text with every control, direction and unprintable character spelt out, cut at a limit with a mark.
-
-    limit : characters of the text itself. A character U+202E reads "[U+202E]".
-    """
-    kept = text[:limit]
-    if not kept.isascii() or not kept.isprintable():
-        kept = "".join(f"[U+{ord(char):04X}]" if _unseen(char) else char for char in kept)
-    return kept + (CUT_MARK if len(text) > limit else "")
-
-
-def _unseen(char: str) -> bool:
-    number = ord(char)
-    outside = number & 0xFFFE == 0xFFFE or 0xFDD0 <= number <= 0xFDEF  # no characters, by the standard
-    return outside or (unicodedata.category(char) in _UNSEEN and char not in _JOINERS)
-
-
-def without_formula(text: str, limit: int = LABEL_LIMIT) -> str:
-    """Text that a spreadsheet shows and does not calculate: a leading apostrophe where it would.
-
-    A plain number stays as it is. OWASP, CSV Injection.
-    """
-    start = text.lstrip(" \u00a0\u3000\ufeff\n\x0b\x0c")
-    live = start.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text)
-    return ("'" if live else "") + visible(text, limit)
 
 
 # ---------------------------------------------------------------- tables

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from equitydata.console import WIDTH
-from equitydata.report.writing import visible
+from equitydata.written import visible
 
 HIDDEN_NUMBER = "[c]"
 IDENTIFIER = "looks like a direct identifier: "
