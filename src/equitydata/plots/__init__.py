@@ -1,0 +1,1 @@
+"""Result -> figures: each with its message, its words and its numbers."""
