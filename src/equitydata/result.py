@@ -19,6 +19,7 @@ from equitydata.rulebook import Choice
 from equitydata.tables import HIDDEN, SPECS, plain
 
 if TYPE_CHECKING:
+    from equitydata.plots.accessor import Plots
     from equitydata.profiles import Profile
 
 # Tables that live on the maturity object, so that each table stands in one place.
@@ -133,6 +134,13 @@ class EquityResult:
         from equitydata.profiles import make_community_profile
 
         return make_community_profile(self)
+
+    @property
+    def plot(self) -> Plots:
+        """Every chart by its name: `result.plot.forest()`; each shows itself in a notebook."""
+        from equitydata.plots.accessor import Plots
+
+        return Plots(self)
 
     def figure(self, name: str) -> dict[str, Any]:
         """One figure that criteria rest on, as a mapping of its columns. KeyError if unknown."""

@@ -35,10 +35,11 @@ class Chart:
     """One figure of a result, with its words and numbers.
 
     name : a to z, 0 to 9 and -, unique in a report; begins every id. title : the message, in plain words.
-    subtitle : measure, population, place and period. source : of the numbers. alternative : what the picture shows, for who
-    does not see it. table : the numbers drawn, written as people read them, text only, a row for each mark of the picture
-    and the words of the row in the first column. csv : table of the result with all of the numbers.
-    height : inches. draw : draws on an empty canvas of 7.6 by `height` inches, with words of the house style.
+    subtitle : measure, population, place and period. source : of the numbers.
+    alternative : what the picture shows, for who does not see it.
+    table : the numbers drawn, written as people read them, text only; a row for each mark of the picture, with the words
+    of the row in the first column. csv : table of the result with all of the numbers.
+    height : inches. draw : draws on an empty canvas of 7.6 by `height` inches, in the house style.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Chart:
 
     @cached_property
     def svg(self) -> str:
-        """The picture as an SVG element with real text, without the title and subtitle that the page shows beside it."""
+        """The picture as an SVG element with real text; title and subtitle stand beside it."""
         from matplotlib.figure import Figure
 
         with house_style(self.name):

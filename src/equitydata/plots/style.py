@@ -1,7 +1,7 @@
 """One look for every figure: colours that all readers can tell apart, one font, one grid.
 
-Text is in COLOURS["ink"], "blue" or "plum" only; the others are for shapes, told apart from their neighbours and from white by
-3:1 or by a dark outline. Government Analysis Function, "Data visualisation: colours in charts".
+Text is in COLOURS["ink"], "blue" or "plum" only; the others are for shapes, told apart from their neighbours and from
+white by 3:1 or by a dark outline. Government Analysis Function, "Data visualisation: colours in charts".
 """
 
 from __future__ import annotations

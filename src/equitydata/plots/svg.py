@@ -1,4 +1,4 @@
-"""A drawn figure -> SVG that may stand in a page: real text, ids of its own, a title and a description for screen readers."""
+"""A drawn figure -> SVG that may stand in a page: real text, ids of its own, title and description to be read out."""
 
 from __future__ import annotations
 
