@@ -12,7 +12,7 @@ from equitydata.result import EquityResult
 class Plots:
     """The charts of a result. Each call gives a tuple of charts, empty where there is nothing to draw.
 
-    A chart shows itself in a notebook; `.figure` is a matplotlib figure, `.table` the numbers drawn, `.save(path)` a file.
+    A chart shows itself in a notebook, and has a `.figure` for matplotlib, a `.table` of its numbers and `.save(path)`.
     Charts of true counts are for inside use: release the result first to share them.
     """
 

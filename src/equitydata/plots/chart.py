@@ -37,7 +37,7 @@ class Chart:
     name : a to z, 0 to 9 and -, unique in a report; begins every id. title : the message, in plain words.
     subtitle : measure, population, place and period. source : of the numbers.
     alternative : what the picture shows, for who does not see it.
-    table : the numbers drawn, written as people read them, text only; a row for each mark of the picture, with the words
+    table : the numbers drawn, written as people read them, text only; a row for each mark, with the words
     of the row in the first column. csv : table of the result with all of the numbers.
     height : inches. draw : draws on an empty canvas of 7.6 by `height` inches, in the house style.
     """

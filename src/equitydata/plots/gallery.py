@@ -1,0 +1,49 @@
+"""Which charts a report shows, by part of the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from equitydata.plots.accessor import Plots
+from equitydata.plots.chart import Chart, Charts
+from equitydata.result import EquityResult
+
+SECTIONS: Mapping[str, tuple[Callable[[Plots], Charts], ...]] = MappingProxyType(
+    {
+        "completeness": (Plots.fall, Plots.over_time),
+        "groups": (Plots.by_place,),
+        "verification": (Plots.points_of_care, Plots.sources, Plots.agreement),
+        "outcomes": (Plots.spine,),
+        "comparisons": (Plots.forest,),
+        "inequality": (Plots.inequality,),
+        "unknowns": (Plots.unknowns,),
+        "trends": (Plots.trend, Plots.gaps),
+        "places": (Plots.funnel,),
+        "representation": (Plots.standing, Plots.representation, Plots.pyramid),
+        "history": (Plots.runs,),
+    }
+)
+
+
+def charts_by_section(result: EquityResult) -> dict[str, Charts]:
+    """Every chart of a report, by part of the page; a part without charts has none."""
+    plots = Plots(result)
+    found = {
+        section: Charts(chart for build in builders for chart in build(plots))
+        for section, builders in SECTIONS.items()
+    }
+    return _with_own_names(found)
+
+
+def _with_own_names(found: Mapping[str, Charts]) -> dict[str, Charts]:
+    """The same charts, a number behind a name that another chart has: names begin ids, which a page has once."""
+    seen: Counter[str] = Counter()
+
+    def named(chart: Chart) -> Chart:
+        seen[chart.name] += 1
+        return chart if seen[chart.name] == 1 else replace(chart, name=f"{chart.name}-{seen[chart.name]}")
+
+    return {section: Charts(map(named, charts)) for section, charts in found.items()}
