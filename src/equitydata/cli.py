@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from datetime import datetime
@@ -20,7 +21,7 @@ import typer
 from equitydata.errors import ConfigError, EquityDataError, OutputError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from equitydata.release.earlier import Earlier
     from equitydata.result import EquityResult
@@ -306,6 +307,13 @@ def analyse(
     ] = False,
     previous: Previous = None,
     merge_sparse: MergeSparse = False,
+    profile: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--profile",
+            help="Population that gets a page of its own: ethnicity=Bangladeshi,sex=Female. Repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Everything: audit, outcomes by group, comparison with residents, rating, and the report folder."""
     _check_audience(audience)
@@ -322,6 +330,7 @@ def analyse(
         previous,
         merge_sparse,
         full=True,
+        profiles=_populations(profile or []),
     )
     # An extract without a service file has no place of its own for a log, which keeps to the service's own rule.
     if service_file.suffix.lower() == ".toml" and not no_history:
@@ -382,7 +391,7 @@ def profile(
     from equitydata.release.released import release
 
     _check_choices(disclosure, None)
-    groups = _groups(group or [])
+    groups = _groups(group or [], option="--group")
     if out is not None and out.exists() and not force:
         raise OutputError("The file exists already.", where=str(out), mend="Choose --out, or add --force.")
     service, data = _load_any(service_file, extract)
@@ -396,21 +405,26 @@ def profile(
     print(f"Profile: {out}")
 
 
-def _groups(given: list[str]) -> dict[str, str]:
-    """The groups of --group options; each characteristic once."""
+def _groups(given: Sequence[str], *, option: str) -> dict[str, str]:
+    """The groups that an option names, as characteristic=category; each characteristic once."""
     groups: dict[str, str] = {}
     for each in given:
         name, equals, category = (part.strip() for part in each.partition("="))
         if not (name and equals and category):
             raise ConfigError(
-                f"'{each}' is no group.", where="--group", mend="Write it as --group ethnicity=Bangladeshi."
+                f"'{each}' is no group.", where=option, mend=f"Write it as {option} ethnicity=Bangladeshi."
             )
         if name in groups:
             raise ConfigError(
-                f"'{name}' is named twice.", where="--group", mend="A profile is of one category of each."
+                f"'{name}' is named twice.", where=option, mend="A profile is of one category of each."
             )
         groups[name] = category
     return groups
+
+
+def _populations(given: Sequence[str]) -> list[dict[str, str]]:
+    """Populations of --profile options; a comma parts two groups only where another characteristic follows."""
+    return [_groups(re.split(r",(?=\s*\w+\s*=)", each), option="--profile") for each in given]
 
 
 @app.command()
@@ -770,6 +784,7 @@ def _run(
     merge_sparse: bool,
     *,
     full: bool,
+    profiles: Sequence[Mapping[str, str]] = (),
 ) -> tuple[EquityResult, Service, EquityResult]:
     """Analyse, release, write and show, as `audit` and `analyse` (full) do; gives the true and the released result."""
     _check_choices(disclosure, fail_under)
@@ -783,7 +798,7 @@ def _run(
         service = service.model_copy(update={"rules": {**service.rules, **rules}})
     result = _analyse(service, data, as_of, memory_limit, outcomes=full)
     released = _release(result, disclosure, earlier)
-    page = _write(released, out, force=force) if out is not None else None
+    page = _write(released, out, force=force, profiles=profiles) if out is not None else None
     _show(result, released, as_json=as_json, page=page, full=full)
     return result, service, released
 
@@ -847,11 +862,13 @@ def _check_folder(out: Path, *, force: bool) -> None:
         raise OutputError("Nothing can be written there.", where=there.name, mend="Choose another folder.")
 
 
-def _write(released: EquityResult, out: Path, *, force: bool) -> Path:
+def _write(
+    released: EquityResult, out: Path, *, force: bool, profiles: Sequence[Mapping[str, str]] = ()
+) -> Path:
     from equitydata.report.folder import write_report
 
     _progress("Writing the report")
-    return write_report(released, out, force=force).page
+    return write_report(released, out, force=force, profiles=profiles).page
 
 
 def _judge(result: EquityResult, fail_under: str | None) -> None:

@@ -21,6 +21,7 @@ from equitydata.tables import HIDDEN, SPECS, plain
 if TYPE_CHECKING:
     from equitydata.plots.accessor import Plots
     from equitydata.profiles import Profile
+    from equitydata.showing import ShownTable
 
 # Tables that live on the maturity object, so that each table stands in one place.
 MATURITY_TABLES = ("criteria", "areas", "next_steps")
@@ -157,18 +158,19 @@ class EquityResult:
             f"data-domain tier {self.maturity.tier!r})"
         )
 
-    def _repr_html_(self) -> str:
-        from html import escape
+    def show(self, name: str, *, rows: int = 20) -> ShownTable:
+        """One table as people read it: shares as per cent, hidden counts as [c], what each column means on its heading.
 
-        rows = self.maturity.areas.loc[self.maturity.areas["data_domain"], ["area", "tier"]]
-        cells = "".join(
-            f"<tr><td>{escape(area)}</td><td>{escape(tier)}</td></tr>"
-            for area, tier in zip(rows["area"], rows["tier"], strict=True)
-        )
-        return (
-            f"<p><strong>{escape(self.about.name)}</strong>: data-domain tier "
-            f"<strong>{escape(self.maturity.tier)}</strong></p><table>{cells}</table>"
-        )
+        name : as `table` takes it. rows : how many are shown.
+        """
+        from equitydata.showing import shown_table
+
+        return shown_table(self, name, rows=rows)
+
+    def _repr_html_(self) -> str:
+        from equitydata.showing import result_html
+
+        return result_html(self)
 
     # ------------------------------------------------------------ JSON
 

@@ -1,15 +1,17 @@
-"""Result -> a folder that can be shared: page, rating, tables, manifest.
+"""Result -> a folder that can be shared: pages, workbook, summary, rating, tables, manifest.
 
 The result is released first, so nothing true and small is ever written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 from equitydata.errors import DisclosureError
 from equitydata.history.log import append_run, log_of, run_of
@@ -25,7 +27,11 @@ from equitydata.service import Service
 from equitydata.tables import HIDDEN, SPECS
 from equitydata.written import CUT_MARK
 
+if TYPE_CHECKING:
+    from equitydata.profiles import Profile
+
 PAGE, RATING, TABLES, GUIDE = "index.html", "rating.json", "tables", "tables/README.txt"
+MATURITY, SUMMARY, WORKBOOK, PROFILES = "maturity.html", "summary.md", "workbook.xlsx", "profiles"
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,9 @@ class ReportPaths:
 
     folder: Path
     page: Path
+    maturity: Path
+    summary: Path
+    workbook: Path
     rating: Path
     manifest: Path
     tables: Path
@@ -45,20 +54,22 @@ def write_report(
     *,
     disclosure: str | None = None,
     previous: Sequence[str | Path] = (),
+    profiles: Sequence[Mapping[str, str]] = (),
     force: bool = False,
 ) -> ReportPaths:
     """Release a result and write its report folder, whole or not at all.
 
     disclosure : name of a small-number rule; the service's choice when left out.
     previous : report folders or manifests of earlier releases, whose numbers join the audit.
+    profiles : populations that get a page of their own, each as one or two characteristics with their category.
     force : replace an earlier report in the folder.
-    Raises ConfigError for an unknown rule, InputError for a path that is no manifest, DisclosureError where small
-    numbers cannot be protected or the result was already released under another rule, OutputError where the folder
-    is taken or cannot be written; then nothing has changed.
+    Raises ConfigError for an unknown rule or population, InputError for a path that is no manifest, DisclosureError
+    where small numbers cannot be protected or the result was already released under another rule, OutputError where
+    the folder is taken or cannot be written; then nothing has changed.
     """
     released = _released(result, disclosure, [read_earlier(path) for path in previous])
     target = write_folder(
-        report_files(released),
+        report_files(released, profiles),
         folder,
         force=force,
         private=not disclosure_rule(released.disclosure).hide_up_to,
@@ -66,6 +77,9 @@ def write_report(
     return ReportPaths(
         folder=target,
         page=target / PAGE,
+        maturity=target / MATURITY,
+        summary=target / SUMMARY,
+        workbook=target / WORKBOOK,
         rating=target / RATING,
         manifest=target / MANIFEST,
         tables=target / TABLES,
@@ -101,24 +115,57 @@ def log_run(
     return append_run(log_of(service), run)
 
 
-def report_files(released: EquityResult) -> dict[str, bytes]:
+def report_files(released: EquityResult, profiles: Sequence[Mapping[str, str]] = ()) -> dict[str, bytes]:
     """Every file of a report by its name below the folder, in the order written.
 
-    Raises DisclosureError for a result that was not released.
+    profiles : populations that get a page of their own. Raises DisclosureError for a result that was not released,
+    ConfigError for a population that is not there.
     """
+    from equitydata.report.maturity_page import render_maturity
+    from equitydata.report.profile_page import render_profile
+    from equitydata.report.summary import render_summary
+    from equitydata.report.workbook import workbook_bytes
+
     if not released.disclosure:
         raise DisclosureError(
             "The result holds true counts.", mend="Use write_report, which releases it first."
         )
     rating = make_rating(released)
-    files = {
-        PAGE: render_page(released, rating).encode("utf-8"),
-        RATING: json_bytes(rating.model_dump(mode="json")),
+    populations = _populations(released, profiles)
+    texts = {
+        PAGE: render_page(
+            released, rating, profiles={name: each.title for name, each in populations.items()}
+        ),
+        MATURITY: render_maturity(released, rating),
+        SUMMARY: render_summary(released, rating),
+        **{name: render_profile(released, each) for name, each in populations.items()},
     }
+    files = {name: text.encode("utf-8") for name, text in texts.items()}
+    files[WORKBOOK] = workbook_bytes(released, rating)
+    files[RATING] = json_bytes(rating.model_dump(mode="json"))
     for name in (*released.tables, *MATURITY_TABLES):
         files[f"{TABLES}/{name}.csv"] = csv_bytes(released.table(name), SPECS[name])
     files[GUIDE] = _tables_guide(released).encode("utf-8")
     return {**files, MANIFEST: json_bytes(make_manifest(released, files))}
+
+
+def _populations(released: EquityResult, asked: Sequence[Mapping[str, str]]) -> dict[str, Profile]:
+    """File of each profile page -> its profile: the whole service where anybody was counted, then those asked for."""
+    from equitydata.profiles import make_community_profile, make_profile
+
+    found = {}
+    if any(len(released.tables.get(name, ())) for name in ("outcomes", "representation")):
+        found[f"{PROFILES}/community.html"] = make_community_profile(released)
+    for groups in asked:
+        made = make_profile(released, **groups)
+        words = "-".join(_as_file_name(word) for pair in groups.items() for word in pair)
+        name = f"{PROFILES}/{words}.html"
+        found[name if name not in found else f"{PROFILES}/{words}-{len(found)}.html"] = made
+    return found
+
+
+def _as_file_name(word: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", word.casefold()).strip("-")[:40] or "group"
 
 
 def _released(result: EquityResult, disclosure: str | None, earlier: Sequence[Earlier]) -> EquityResult:

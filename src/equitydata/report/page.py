@@ -6,7 +6,7 @@ Nothing is worked out anew: every number is a cell of a table of the released re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,14 @@ from equitydata.written import (
 TEMPLATES = Path(__file__).parents[1] / "templates"
 ROWS_SHOWN = 50
 NOTES_SHOWN = 50
+# What a criterion rests on, as the page says it.
+RESTS_ON = {
+    "measured": "measured",
+    "run log": "by the log of runs",
+    "register": "by the register",
+    "services": "by the services",
+    "attested": "attested",
+}
 CORE = (JOINT, "ethnicity", "language")
 DIMENSIONS = ("site", "point_of_care", "age_band", "sex", "deprivation", "month", "contacts")
 
@@ -73,13 +81,13 @@ class Excerpt:
         return self.total - len(self.rows)
 
 
-def render_page(result: EquityResult, rating: Rating) -> str:
+def render_page(result: EquityResult, rating: Rating, *, profiles: Mapping[str, str] | None = None) -> str:
     """The page of a released result as HTML.
 
-    rating : as `make_rating` gives it for the same result.
+    rating : as `make_rating` gives it for the same result. profiles : file of each profile page -> its title.
     """
     template = _environment().get_template("report.html.j2")
-    return template.render(view=page_view(result), rating=rating) + "\n"
+    return template.render(view=page_view(result), rating=rating, profiles=profiles or {}) + "\n"
 
 
 def page_view(result: EquityResult) -> dict[str, Any]:
@@ -115,6 +123,7 @@ def page_view(result: EquityResult) -> dict[str, Any]:
         },
         "steps": _excerpt(frames["steps"][frames["steps"]["changed"] != 0], "steps"),
         "observed": _excerpt(frames["observed"], "observed", largest="records"),
+        "rests_on": _rests_on(frames["criteria"]),
         "choices": tuple(result.choices.values()),
         "threshold": float(result.choices["completeness_threshold"].value),
         "confidence": float(result.choices["confidence"].value),
@@ -266,6 +275,17 @@ def _unmatched(frame: pd.DataFrame) -> Excerpt:
     labels = {name: kind.label for name, kind in characteristics().items()}
     labelled = here.loc[order].assign(label=here["characteristic"].map(labels).fillna(here["characteristic"]))
     return _excerpt(labelled, "codes", largest="records")
+
+
+def _rests_on(criteria: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Of each area, what the criteria that are met rest on, and how many on each."""
+    met = criteria[criteria["outcome"] == "met"]
+    counts = met.groupby(["area", "rests_on"], sort=False).size()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for kind, words in RESTS_ON.items():
+        for area, number in counts[counts.index.get_level_values("rests_on") == kind].items():
+            found.setdefault(str(area[0]), []).append({"number": int(number), "words": words})
+    return found
 
 
 def _code_lists(frame: pd.DataFrame) -> Excerpt:
