@@ -6,7 +6,7 @@ In memory it holds true counts; `release` makes the one that may be written.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -158,14 +158,17 @@ class EquityResult:
             f"data-domain tier {self.maturity.tier!r})"
         )
 
-    def show(self, name: str, *, rows: int = 20) -> ShownTable:
-        """One table as people read it: shares as per cent, hidden counts as [c], what each column means on its heading.
+    def show(
+        self, name: str, frame: pd.DataFrame | None = None, *, columns: Sequence[str] = (), rows: int = 20
+    ) -> ShownTable:
+        """One table as people read it: shares as per cent, hidden counts as [c], what a column means on its heading.
 
-        name : as `table` takes it. rows : how many are shown.
+        name : as `table` takes it. frame : rows chosen from it; all when left out. columns : those to show; the ones
+        that people read first when left out. rows : at most so many. Raises ConfigError for a name that is not there.
         """
         from equitydata.showing import shown_table
 
-        return shown_table(self, name, rows=rows)
+        return shown_table(self, name, frame, columns=columns, rows=rows)
 
     def _repr_html_(self) -> str:
         from equitydata.showing import result_html

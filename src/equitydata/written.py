@@ -44,7 +44,7 @@ FLAG_WORDS: Mapping[str, str] = {
 }
 FLAG_MEANINGS: Mapping[str, str] = {
     "disproportionate_high": "evident, outside the band, and on enough people; higher than the others",
-    "disproportionate_low": "the same, lower than the others",
+    "disproportionate_low": "evident, outside the band, and on enough people; lower than the others",
     "different_small": "evident, but inside the band",
     "uncertain": "outside the band, but it could be chance",
     "no_evidence": "inside the band and not evident; called similar only where the whole interval lies in the band",

@@ -71,7 +71,8 @@ class Chart:
 
         with house_style(self.name):
             whole = Figure(figsize=(WIDTH, self.height + HEAD + FOOT))
-            head, body, foot = whole.subfigures(3, 1, height_ratios=(HEAD, self.height, FOOT))
+            parts = whole.subfigures(3, 1, height_ratios=(HEAD, self.height, FOOT))
+            head, body, foot = parts  # type: ignore[misc]  # three rows are an array
             head.text(
                 0.01,
                 0.95,

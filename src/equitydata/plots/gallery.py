@@ -11,19 +11,25 @@ from equitydata.plots.accessor import Plots
 from equitydata.plots.chart import Chart, Charts
 from equitydata.result import EquityResult
 
-SECTIONS: Mapping[str, tuple[Callable[[Plots], Charts], ...]] = MappingProxyType(
+# A page shows figures of so many measures, and stays small whatever a service defines; the others are a call away.
+MEASURES_SHOWN = 6
+WHOLE: Mapping[str, tuple[Callable[[Plots], Charts], ...]] = MappingProxyType(
     {
         "completeness": (Plots.fall, Plots.over_time),
         "groups": (Plots.by_place,),
         "verification": (Plots.points_of_care, Plots.sources, Plots.agreement),
         "outcomes": (Plots.spine,),
+        "representation": (Plots.standing, Plots.representation, Plots.pyramid),
+        "history": (Plots.runs,),
+    }
+)
+OF_A_MEASURE: Mapping[str, tuple[Callable[[Plots, str], Charts], ...]] = MappingProxyType(
+    {
         "comparisons": (Plots.forest,),
         "inequality": (Plots.inequality,),
         "unknowns": (Plots.unknowns,),
         "trends": (Plots.trend, Plots.gaps),
         "places": (Plots.funnel,),
-        "representation": (Plots.standing, Plots.representation, Plots.pyramid),
-        "history": (Plots.runs,),
     }
 )
 
@@ -33,9 +39,20 @@ def charts_by_section(result: EquityResult) -> dict[str, Charts]:
     plots = Plots(result)
     found = {
         section: Charts(chart for build in builders for chart in build(plots))
-        for section, builders in SECTIONS.items()
+        for section, builders in WHOLE.items()
     }
+    for section, each in OF_A_MEASURE.items():
+        found[section] = Charts(
+            chart for build in each for measure in measures_shown(result) for chart in build(plots, measure)
+        )
     return _with_own_names(found)
+
+
+def measures_shown(result: EquityResult) -> list[str]:
+    """Measures with figures and tables of their own on the page: the first ones of the service file."""
+    outcomes = result.tables.get("outcomes")
+    names = [] if outcomes is None else [str(name) for name in outcomes["measure"].unique()]
+    return names[:MEASURES_SHOWN]
 
 
 def _with_own_names(found: Mapping[str, Charts]) -> dict[str, Charts]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
+from typing import Any
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -36,7 +37,7 @@ def house_style(salt: str) -> Iterator[None]:
     """Matplotlib with our settings, for as long as the block lasts. salt : name that ids of the SVG are made from."""
     import matplotlib
 
-    settings = {
+    settings: Any = {
         "font.family": [LAYOUT_FONT],
         "font.size": FONT_SIZE,
         "text.color": COLOURS["ink"],

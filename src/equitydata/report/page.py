@@ -280,11 +280,11 @@ def _unmatched(frame: pd.DataFrame) -> Excerpt:
 def _rests_on(criteria: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """Of each area, what the criteria that are met rest on, and how many on each."""
     met = criteria[criteria["outcome"] == "met"]
-    counts = met.groupby(["area", "rests_on"], sort=False).size()
     found: dict[str, list[dict[str, Any]]] = {}
     for kind, words in RESTS_ON.items():
-        for area, number in counts[counts.index.get_level_values("rests_on") == kind].items():
-            found.setdefault(str(area[0]), []).append({"number": int(number), "words": words})
+        numbers = met.loc[met["rests_on"] == kind, "area"].value_counts(sort=False)
+        for area, number in numbers.items():
+            found.setdefault(str(area), []).append({"number": int(number), "words": words})
     return found
 
 

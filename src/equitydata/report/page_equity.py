@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from equitydata.plots.gallery import measures_shown
 from equitydata.release.naming_outcomes import SHARE
 from equitydata.report.writing import with_symbols
 from equitydata.result import EquityResult
@@ -48,6 +49,7 @@ def equity_view(result: EquityResult, excerpt: Callable[..., Any]) -> dict[str, 
     made = [name for name, frame in frames.items() if len(frame)]
     outcomes = frames["outcomes"]
     labels = dict(zip(outcomes["measure"], outcomes["measure_label"], strict=True))
+    shown = {name: labels[name] for name in measures_shown(result)}
     return {
         "made": made,
         "measures": _measures(outcomes),
@@ -58,9 +60,10 @@ def equity_view(result: EquityResult, excerpt: Callable[..., Any]) -> dict[str, 
                 "label": label,
                 "tables": _by_characteristic(outcomes, name, _outcome, excerpt, "outcomes"),
             }
-            for name, label in labels.items()
+            for name, label in shown.items()
         ],
-        "comparisons": _comparisons(frames, labels, excerpt),
+        "measures_left_out": len(labels) - len(shown),
+        "comparisons": _comparisons(frames, shown, excerpt),
         "flag_words": {FLAG_WORDS[name]: meaning for name, meaning in FLAG_MEANINGS.items()},
         "inequality": excerpt(_rows(_main_level(frames["inequality"]), _summary), "inequality"),
         "tests": excerpt(_rows(_main_level(frames["tests"]), _test), "tests"),
@@ -200,7 +203,8 @@ def _comparisons(
             {
                 "name": name,
                 "label": label,
-                "tables": _by_characteristic(crude, name, form, excerpt, "comparisons"),
+                # The figure above holds the groups to look at, and the file all of them.
+                "tables": _by_characteristic(crude, name, form, excerpt, "comparisons")[:1],
             }
             for name, label in labels.items()
         ],

@@ -54,6 +54,19 @@ def share_columns(spec: TableSpec) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(names) if name in spec.columns)
 
 
+def number_form(column: str, spec: TableSpec) -> str:
+    """How a number of a column is written: shares with 4 decimals, a column that holds rates too with 4 digits."""
+    mixed = {
+        name
+        for share in spec.shares
+        if share.only is not None
+        for name in (share.value, share.lower, share.upper)
+    }
+    if column in mixed:
+        return ".4g"
+    return ".4f" if column == "share" or column in share_columns(spec) else ".10g"
+
+
 def with_symbols(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     """A released table whose empty cells say why: [c] hidden, [x] not available; text stays, numbers stay.
 
@@ -72,15 +85,11 @@ def with_symbols(frame: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
 def csv_bytes(frame: pd.DataFrame, spec: TableSpec) -> bytes:
     """A released table as CSV: UTF-8 without a byte order mark, shares with 4 decimals, no live formula."""
     shown = with_symbols(frame, spec)
-    # A share has four decimals; a column that holds rates and means too has four digits.
-    forms = dict.fromkeys(share_columns(spec), ".4f") | {"share": ".4f"}
-    mixed = [share for share in spec.shares if share.only is not None]
-    forms |= {name: ".4g" for share in mixed for name in (share.value, share.lower, share.upper)}
     written = {}
     for column in shown:
         # Few distinct values in many rows: each is written once.
         limit = SENTENCE_LIMIT if column in SENTENCES else LABEL_LIMIT
-        form = forms.get(str(column), ".10g")
+        form = number_form(str(column), spec)
         texts = {value: _csv_cell(value, limit, form=form) for value in shown[column].unique()}
         written[column] = shown[column].map(texts)
     return (
