@@ -74,11 +74,13 @@ class Plots:
 
         return standing(self.result)
 
-    def forest(self, measure: str | None = None, characteristic: str | None = None) -> Charts:
+    def forest(
+        self, measure: str | None = None, characteristic: str | None = None, level: str | None = None
+    ) -> Charts:
         """Each group against the rest: ratios with limits, a chart for each measure."""
         from equitydata.plots.outcomes import forest
 
-        return forest(self.result, measure=measure, characteristic=characteristic)
+        return forest(self.result, measure=measure, characteristic=characteristic, level=level)
 
     def spine(self) -> Charts:
         """All measures at once: where the widest differences are."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     Canvas: TypeAlias = Figure | SubFigure
 
-# Inches for the words above and below a figure that stands alone.
-HEAD, FOOT = 0.85, 0.35
+# Inches for one line each of title and subtitle above a figure that stands alone, for more lines, and for the source.
+HEAD, TITLE_LINE, WORDS_LINE, FOOT = 0.65, 0.22, 0.17, 0.35
 TITLE_WIDE, WORDS_WIDE = 62, 88  # letters of a line
 
 
@@ -69,20 +69,14 @@ class Chart:
 
         from matplotlib.figure import Figure
 
+        title, words = fill(self.title, TITLE_WIDE), fill(self.subtitle, WORDS_WIDE)
+        head_height = HEAD + TITLE_LINE * title.count("\n") + WORDS_LINE * words.count("\n")
         with house_style(self.name):
-            whole = Figure(figsize=(WIDTH, self.height + HEAD + FOOT))
-            parts = whole.subfigures(3, 1, height_ratios=(HEAD, self.height, FOOT))
+            whole = Figure(figsize=(WIDTH, self.height + head_height + FOOT))
+            parts = whole.subfigures(3, 1, height_ratios=(head_height, self.height, FOOT))
             head, body, foot = parts  # type: ignore[misc]  # three rows are an array
-            head.text(
-                0.01,
-                0.95,
-                fill(self.title, TITLE_WIDE),
-                va="top",
-                weight="bold",
-                size=FONT_SIZE + 2,
-                color=COLOURS["blue"],
-            )
-            head.text(0.01, 0.05, fill(self.subtitle, WORDS_WIDE), va="bottom", size=SMALL)
+            head.text(0.01, 0.95, title, va="top", weight="bold", size=FONT_SIZE + 2, color=COLOURS["blue"])
+            head.text(0.01, 0.05, words, va="bottom", size=SMALL)
             foot.text(0.01, 0.5, f"Source: {self.source}", va="center", size=SMALL - 1)
             self.draw(body)
             return whole

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from equitydata.plots.chart import short
 from equitydata.result import EquityResult
 from equitydata.written import count, day
+
+NAME_LETTERS, AREA_LETTERS = 80, 40
 
 
 def population(result: EquityResult) -> str:
     """Who is counted, where and when: "12,000 people of Clinic, Newham, 1 April 2025 to 31 March 2026"."""
     about = result.about
     who = f"{count(about.people)} {about.counted}" if about.people is not None else f"[c] {about.counted}"
-    where = f", {', '.join(about.areas[:3])}" if about.areas else ""
-    return f"{who} of {about.name}{where}{f', {period(result)}' if period(result) else ''}"
+    where = f", {', '.join(short(area, AREA_LETTERS) for area in about.areas[:3])}" if about.areas else ""
+    return (
+        f"{who} of {short(about.name, NAME_LETTERS)}{where}{f', {period(result)}' if period(result) else ''}"
+    )
 
 
 def period(result: EquityResult) -> str:
@@ -24,7 +29,7 @@ def period(result: EquityResult) -> str:
 
 def extract_source(result: EquityResult) -> str:
     """Where numbers of the service come from."""
-    return f"extract of {result.about.name}, analysed {day(result.about.as_of)}"
+    return f"extract of {short(result.about.name, NAME_LETTERS)}, analysed {day(result.about.as_of)}"
 
 
 def number_rule(result: EquityResult) -> str:
