@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from equitydata.plots.outcomes import MOST, MOST_MARKS, forest, spine
+from equitydata.plots.marks import MOST, MOST_MARKS
+from equitydata.plots.outcomes import forest
+from equitydata.plots.spine import spine
 from equitydata.plots.style import COLOURS
 from equitydata.release import release
 from equitydata.written import figure, ratio

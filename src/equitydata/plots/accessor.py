@@ -36,23 +36,35 @@ class Plots:
 
         return over_time(self.result)
 
-    def agreement(self) -> Charts:
+    def agreement(self, *characteristics: str) -> Charts:
         """How far independent recordings of a person agree, by group."""
         from equitydata.plots.verification import agreement
 
-        return agreement(self.result)
+        return agreement(self.result, *characteristics)
 
-    def points_of_care(self) -> Charts:
+    def points_of_care(self, *characteristics: str) -> Charts:
         """How completely each point of care records."""
         from equitydata.plots.verification import points_of_care
 
-        return points_of_care(self.result)
+        return points_of_care(self.result, *characteristics)
 
     def sources(self) -> Charts:
         """Who gave the recorded values: the person, somebody for them, or another source."""
         from equitydata.plots.verification import sources
 
         return sources(self.result)
+
+    def swaps(self, *characteristics: str) -> Charts:
+        """Pairs of groups that the same people were recorded with, the most frequent first."""
+        from equitydata.plots.verification import swaps
+
+        return swaps(self.result, *characteristics)
+
+    def observed(self, *characteristics: str) -> Charts:
+        """The person's own group against the one that an observer recorded."""
+        from equitydata.plots.verification import observed
+
+        return observed(self.result, *characteristics)
 
     def representation(
         self, characteristic: str | None = None, *, of: str = "users", area_kind: str = "local"
@@ -84,7 +96,7 @@ class Plots:
 
     def spine(self) -> Charts:
         """All measures at once: where the widest differences are."""
-        from equitydata.plots.outcomes import spine
+        from equitydata.plots.spine import spine
 
         return spine(self.result)
 

@@ -15,7 +15,7 @@ import pandas as pd
 from equitydata.findings.words import Row, number, rows_of, text
 from equitydata.places import NOT_ASSESSED
 from equitydata.plots.chart import Chart, Charts, chart_name, short
-from equitydata.plots.outcomes import BOLD_LETTER, Columns, Look, cell, higher_is, inches, table_of, write
+from equitydata.plots.marks import BOLD_LETTER, Columns, Look, cell, higher_is, inches, table_of, write
 from equitydata.plots.style import COLOURS, SMALL, STEPS, WIDTH
 from equitydata.plots.words import extract_source, listed, population
 from equitydata.result import EquityResult

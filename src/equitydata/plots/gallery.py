@@ -17,7 +17,7 @@ WHOLE: Mapping[str, tuple[Callable[[Plots], Charts], ...]] = MappingProxyType(
     {
         "completeness": (Plots.fall, Plots.over_time),
         "groups": (Plots.by_place,),
-        "verification": (Plots.points_of_care, Plots.sources, Plots.agreement),
+        "verification": (Plots.points_of_care, Plots.sources, Plots.agreement, Plots.swaps, Plots.observed),
         "outcomes": (Plots.spine,),
         "representation": (Plots.standing, Plots.representation, Plots.pyramid),
         "history": (Plots.runs,),

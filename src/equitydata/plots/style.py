@@ -25,7 +25,7 @@ COLOURS: Mapping[str, str] = MappingProxyType(
     }
 )
 # Light to dark, for heat maps; the last two carry white numbers, the others dark ones.
-STEPS = ("#EEF3F8", "#B9D0E6", "#7CA6CE", "#2073BC", "#12436D")
+STEPS = ("#EEF3F8", "#B9D0E6", "#86AED3", "#2073BC", "#12436D")
 FONT_SIZE, SMALL = 11.0, 9.5
 # Metrics of a font that matplotlib brings: the same layout on every machine. The page shows its own sans serif.
 LAYOUT_FONT = "DejaVu Sans"
