@@ -12,7 +12,8 @@ import pytest
 
 import equitydata as eq
 from equitydata.errors import ConfigError
-from equitydata.plots.inequality import (
+from equitydata.plots.inequality import inequality
+from equitydata.plots.lines import (
     Line,
     Panel,
     Part,
@@ -23,7 +24,6 @@ from equitydata.plots.inequality import (
     gap_between,
     group_label,
     group_name,
-    inequality,
     inside,
     most_of,
 )

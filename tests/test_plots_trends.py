@@ -11,7 +11,9 @@ import pytest
 
 import equitydata as eq
 from equitydata.errors import ConfigError
-from equitydata.plots.trends import apart, gaps, runs, trend
+from equitydata.plots.gaps import gaps
+from equitydata.plots.runs import runs
+from equitydata.plots.trends import apart, trend
 from equitydata.release import release
 from equitydata.tables import HIDDEN
 from report_sample import framed, sample_result, without_extract

@@ -114,7 +114,7 @@ class Plots:
 
     def gaps(self, measure: str | None = None) -> Charts:
         """Inequality over time: each group's gap to the rest in the first and the last period."""
-        from equitydata.plots.trends import gaps
+        from equitydata.plots.gaps import gaps
 
         return gaps(self.result, measure=measure)
 
@@ -130,8 +130,14 @@ class Plots:
 
         return unknowns(self.result, measure=measure)
 
+    def known_or_not(self, measure: str | None = None) -> Charts:
+        """Outcome of people whose group is known, against people whose group is not."""
+        from equitydata.plots.unknowns import known_or_not
+
+        return known_or_not(self.result, measure=measure)
+
     def runs(self) -> Charts:
         """Progress over runs."""
-        from equitydata.plots.trends import runs
+        from equitydata.plots.runs import runs
 
         return runs(self.result)

@@ -6,6 +6,7 @@ subtitle, the source, the same content in words, and the numbers as a table, whi
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 # Inches for one line each of title and subtitle above a figure that stands alone, for more lines, and for the source.
 HEAD, TITLE_LINE, WORDS_LINE, FOOT = 0.65, 0.22, 0.17, 0.35
-TITLE_WIDE, WORDS_WIDE = 62, 88  # letters of a line
+TITLE_WIDE, WORDS_WIDE, SOURCE_WIDE = 62, 88, 98  # letters of a line
+NAME_LETTERS = 60  # of a chart's name, which every id repeats
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,16 @@ class Chart:
         from matplotlib.figure import Figure
 
         title, words = fill(self.title, TITLE_WIDE), fill(self.subtitle, WORDS_WIDE)
+        source = fill(f"Source: {self.source}", SOURCE_WIDE)
         head_height = HEAD + TITLE_LINE * title.count("\n") + WORDS_LINE * words.count("\n")
+        foot_height = FOOT + WORDS_LINE * source.count("\n")
         with house_style(self.name):
-            whole = Figure(figsize=(WIDTH, self.height + head_height + FOOT))
-            parts = whole.subfigures(3, 1, height_ratios=(head_height, self.height, FOOT))
+            whole = Figure(figsize=(WIDTH, self.height + head_height + foot_height))
+            parts = whole.subfigures(3, 1, height_ratios=(head_height, self.height, foot_height))
             head, body, foot = parts  # type: ignore[misc]  # three rows are an array
             head.text(0.01, 0.95, title, va="top", weight="bold", size=FONT_SIZE + 2, color=COLOURS["blue"])
             head.text(0.01, 0.05, words, va="bottom", size=SMALL)
-            foot.text(0.01, 0.5, f"Source: {self.source}", va="center", size=SMALL - 1)
+            foot.text(0.01, 0.5, source, va="center", size=SMALL - 1)
             self.draw(body)
             return whole
 
@@ -110,6 +114,8 @@ class Charts(tuple[Chart, ...]):
 def chart_name(*parts: str) -> str:
     """A name for a chart from words: "forest", "Did not attend" -> "forest-did-not-attend"."""
     words = "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts if part)
+    if len(words) > NAME_LETTERS:
+        words = f"{words[:NAME_LETTERS]}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
     return f"figure-{words}"
 
 

@@ -17,6 +17,7 @@ from equitydata.plots.chart import Chart, Charts, chart_name, short
 from equitydata.plots.style import COLOURS, SMALL, STEPS, WIDTH
 from equitydata.plots.words import extract_source, listed, population
 from equitydata.result import EquityResult
+from equitydata.rulebook import disclosure_rule
 from equitydata.tables import HIDDEN, SPECS
 from equitydata.written import HIDDEN_CELL, UNAVAILABLE_CELL, count, day, label, limits, mark, percent
 
@@ -179,7 +180,7 @@ def _fall(result: EquityResult, rows: pd.DataFrame, name: str) -> Chart | None:
     height = ROOM + BAR * len(steps) + (2 * BAR if len(own) else 0) + 0.05
     return Chart(
         name=chart_name("fall", name),
-        title=_fall_title(steps, counted, needed),
+        title=_fall_title(steps, counted, needed, rounded_to(result)),
         subtitle=f"Share of {counted} whose value passes each step; {population(result)}",
         source=extract_source(result),
         alternative=_fall_words(steps, own, needed),
@@ -199,13 +200,22 @@ def _fall(result: EquityResult, rows: pd.DataFrame, name: str) -> Chart | None:
     )
 
 
-def _fall_title(steps: pd.DataFrame, counted: str, needed: float) -> str:
+def _fall_title(steps: pd.DataFrame, counted: str, needed: float, base: float) -> str:
     name = short(steps["label"].iloc[0])
     known = steps[steps["measure"] == "known"]
     if known.empty or np.isnan(known["value"].iloc[0]):
         return f"{name}: how many answers are known is not shown"
     words = f"{known['share'].iloc[0]} of {counted}"
-    return f"{name}: known for {words}, {against_mark(known['value'].iloc[0], needed)}"
+    value, of = float(known["value"].iloc[0]), float(known["denominator"].iloc[0])
+    # The rating compares true counts; of rounded ones a share this near may lie on either side.
+    if abs(value - needed) * of < base:
+        return f"{name}: known for {words}, at about the {mark(needed)} mark"
+    return f"{name}: known for {words}, {against_mark(value, needed)}"
+
+
+def rounded_to(result: EquityResult) -> float:
+    """The base that counts of a result are rounded to; 0 of true counts."""
+    return float(disclosure_rule(result.disclosure).round_to) if result.disclosure else 0.0
 
 
 def against_mark(value: float, needed: float) -> str:

@@ -27,7 +27,7 @@ OF_A_MEASURE: Mapping[str, tuple[Callable[[Plots, str], Charts], ...]] = Mapping
     {
         "comparisons": (Plots.forest,),
         "inequality": (Plots.inequality,),
-        "unknowns": (Plots.unknowns,),
+        "unknowns": (Plots.unknowns, Plots.known_or_not),
         "trends": (Plots.trend, Plots.gaps),
         "places": (Plots.funnel,),
     }

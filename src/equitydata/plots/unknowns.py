@@ -14,7 +14,7 @@ import pandas as pd
 from equitydata.comparison.unknowns import AT_A_BOUND, DIFFERENT, FEW_UNKNOWN, FIRM, FRAGILE
 from equitydata.comparison.unknowns import NOT_SHOWN as NO_SIGN
 from equitydata.plots.chart import Chart, Charts, chart_name, short
-from equitydata.plots.inequality import (
+from equitydata.plots.lines import (
     Line,
     Panel,
     Part,

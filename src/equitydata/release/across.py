@@ -130,6 +130,6 @@ def _known_or_not(frame: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     usable: Flags = np.isfinite(not_known) & np.isfinite(known)
     for name, again in (("known_value", known), ("unknown_value", not_known)):
         _put(shown, name, again)
-    move(shown, "difference", floats(shown["unknown_value"]) - floats(shown["known_value"]), usable)
-    stretch(shown, "ratio", quotient(shown["unknown_value"], shown["known_value"]), usable)
+    move(shown, "difference", floats(shown["known_value"]) - floats(shown["unknown_value"]), usable)
+    stretch(shown, "ratio", quotient(shown["known_value"], shown["unknown_value"]), usable)
     return shown

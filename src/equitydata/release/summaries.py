@@ -74,8 +74,14 @@ def without_summaries_of_hidden(
             ).mask(lost)
             for column in columns
         }
+        # Which two groups lie furthest apart is a figure of the hidden group too.
+        words = {
+            column: frame[column].astype("object").mask(lost, "")
+            for column in ("compared",)
+            if column in frame
+        }
         found[name] = frame.assign(
-            **numbers, note=frame["note"].astype("object").fillna("").mask(lost, WITHHELD)
+            **numbers, **words, note=frame["note"].astype("object").fillna("").mask(lost, WITHHELD)
         )
     return found
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from equitydata.plots.changes import slacks
 from equitydata.plots.gallery import measures_shown
 from equitydata.release.naming_outcomes import SHARE
 from equitydata.report.writing import with_symbols
@@ -73,7 +75,7 @@ def equity_view(result: EquityResult, excerpt: Callable[..., Any]) -> dict[str, 
         ),
         "known_or_not": excerpt(_rows(frames["known_or_not"], _known_or_not), "known_or_not"),
         "trends": excerpt(_rows(_trend_rows(frames["trends"]), _trend), "trends"),
-        "changes": excerpt(_rows(_change_rows(frames["changes"]), _change), "changes"),
+        "changes": excerpt(_rows(_change_rows(frames["changes"], result), _change), "changes"),
         "places": excerpt(_rows(_place_rows(frames["places"]), _place), "places"),
         "representation": _representation(frames["representation"], excerpt),
         "checks": excerpt(
@@ -232,13 +234,17 @@ def _trend_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["characteristic"] == ALL]
 
 
-def _change_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Everyone, and groups whose gap to the rest has moved beyond chance."""
+def _change_rows(frame: pd.DataFrame, result: EquityResult) -> pd.DataFrame:
+    """Everyone, and groups whose gap to the rest has moved beyond chance, and beyond what rounding may have moved."""
     if frame.empty:
         return frame
+    slack = slacks(result)
+    room = np.array(
+        [slack({str(key): cell for key, cell in row.items()}).gap for row in frame.to_dict("records")]
+    )
     lower, upper = (pd.to_numeric(frame[f"gap_change_{end}"], errors="coerce") for end in ("lower", "upper"))
     opposite = frame["opposite"].map(lambda cell: cell is True)
-    return frame[(frame["characteristic"] == ALL) | (lower > 0) | (upper < 0) | opposite]
+    return frame[(frame["characteristic"] == ALL) | (lower > room) | (upper < -room) | opposite]
 
 
 def _place_rows(frame: pd.DataFrame) -> pd.DataFrame:
