@@ -194,7 +194,7 @@ def gap(value: Any, statistic: str) -> str:
     if isinstance(value, str):
         return value
     if statistic in SHARES:
-        return f"{value * 100:+.1f} points"
+        return f"{value * 100:+.1f} points".replace("-0.0 ", "0.0 ").replace("+0.0 ", "0.0 ")
     if statistic == "population_rate":
         return f"{value * 1000:+,.1f} per 1,000"
     return f"{'+' if value > 0 else ''}{number(value)}"

@@ -86,7 +86,7 @@ def render_page(result: EquityResult, rating: Rating, *, profiles: Mapping[str, 
 
     rating : as `make_rating` gives it for the same result. profiles : file of each profile page -> its title.
     """
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(view=page_view(result), rating=rating, profiles=profiles or {}) + "\n"
 
 
@@ -308,8 +308,9 @@ def _intake(intake: Intake) -> dict[str, Excerpt]:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Where every page's template is read and filled: each expression escaped, an unknown name an error."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -318,8 +319,8 @@ def _environment() -> Environment:
         finalize=_finalize,
     )
     for use in (count, percent, mark, shown, day, setting, width, label, svg):
-        environment.filters[use.__name__] = use
-    return environment
+        made.filters[use.__name__] = use
+    return made
 
 
 def _finalize(value: Any) -> Any:
