@@ -648,13 +648,17 @@ def _pooled_figures(services: Sequence[ServiceRating], rulebook: Rulebook) -> pd
 
 
 def _needs(services: Sequence[ServiceRating]) -> pd.DataFrame:
-    """People without a known value by service, where counts are shown. Shape: NEEDS_TABLE."""
+    """People without a known value by service, where counts are shown. Shape: NEEDS_TABLE.
+
+    A service that meets the criterion of a figure is not in the way, however many people it lacks.
+    """
     rows = []
     for service in services:
+        met = {row["figure"] for row in service.criteria.values() if row["outcome"] == MET}
         every = {**{row["figure"]: row for row in service.criteria.values()}, **service.figures}
         for figure, row in every.items():
             name = str(figure).removesuffix("_known")
-            if name == figure or _state(row) != SHOWN or row["unit"] != "people":
+            if name == figure or figure in met or _state(row) != SHOWN or row["unit"] != "people":
                 continue
             people = row["denominator"] - row["numerator"]
             rows.append(

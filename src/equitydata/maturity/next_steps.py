@@ -136,8 +136,7 @@ def _step(
         "needed": needed,
         "unit": row["unit"],
         "what": _what(row, check),
-        # Of services the reason names those in the way; others may lack more people and meet the criterion all the same.
-        "places": "" if row["rests_on"] == SERVICES else worst_places(needs, _lacking(str(row["figure"]))),
+        "places": worst_places(needs, _lacking(str(row["figure"]))),
         "action": _action(row, joint),
     }
 

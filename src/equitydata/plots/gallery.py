@@ -23,13 +23,14 @@ WHOLE: Mapping[str, tuple[Callable[[Plots], Charts], ...]] = MappingProxyType(
         "history": (Plots.runs,),
     }
 )
-OF_A_MEASURE: Mapping[str, tuple[Callable[[Plots, str], Charts], ...]] = MappingProxyType(
+# Part of the page -> table that a chart draws, and the chart of one of its measures.
+OF_A_MEASURE: Mapping[str, tuple[tuple[str, Callable[[Plots, str], Charts]], ...]] = MappingProxyType(
     {
-        "comparisons": (Plots.forest,),
-        "inequality": (Plots.inequality,),
-        "unknowns": (Plots.unknowns, Plots.known_or_not),
-        "trends": (Plots.trend, Plots.gaps),
-        "places": (Plots.funnel,),
+        "comparisons": (("comparisons", Plots.forest),),
+        "inequality": (("inequality", Plots.inequality),),
+        "unknowns": (("unknowns", Plots.unknowns), ("known_or_not", Plots.known_or_not)),
+        "trends": (("trends", Plots.trend), ("changes", Plots.gaps)),
+        "places": (("places", Plots.funnel),),
     }
 )
 
@@ -43,7 +44,10 @@ def charts_by_section(result: EquityResult) -> dict[str, Charts]:
     }
     for section, each in OF_A_MEASURE.items():
         found[section] = Charts(
-            chart for build in each for measure in measures_shown(result) for chart in build(plots, measure)
+            chart
+            for table, build in each
+            for measure in _held(result, table)
+            for chart in build(plots, measure)
         )
     return _with_own_names(found)
 
@@ -53,6 +57,13 @@ def measures_shown(result: EquityResult) -> list[str]:
     outcomes = result.tables.get("outcomes")
     names = [] if outcomes is None else [str(name) for name in outcomes["measure"].unique()]
     return names[:MEASURES_SHOWN]
+
+
+def _held(result: EquityResult, table: str) -> list[str]:
+    """Measures shown of which a table has rows."""
+    frame = result.tables.get(table)
+    there = set() if frame is None else set(frame["measure"].astype(str))
+    return [name for name in measures_shown(result) if name in there]
 
 
 def _with_own_names(found: Mapping[str, Charts]) -> dict[str, Charts]:

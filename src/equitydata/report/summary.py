@@ -91,9 +91,9 @@ def _seen(row: dict[str, Any]) -> dict[str, str]:
 @cache
 def _markdown() -> Environment:
     """The templates of the page with the last gate of Markdown in the place of that of HTML."""
-    environment: Environment = environment().overlay(autoescape=False, finalize=_finalize)
-    environment.filters = {**environment.filters, "written": Markup}
-    return environment
+    made: Environment = environment().overlay(autoescape=False, finalize=_finalize)
+    made.filters = {**made.filters, "written": Markup}
+    return made
 
 
 def _finalize(value: Any) -> Any:
