@@ -274,8 +274,9 @@ def test_text_never_has_a_colour_that_is_for_shapes():
 
 def test_the_tier_is_said_first_with_what_it_rests_on():
     tier = text(next(e for e in tree("sample").iter("section") if e.get("id") == "tier"))
+    ladder = "FundamentalIntermediateAdvanced"
     assert tier.startswith(
-        "Tier of the data domain Working towards Fundamental FundamentalIntermediateAdvanced It is the lowest of the three"
+        f"Tier of the data domain Working towards Fundamental {ladder} It is the lowest of the three"
     )
     assert "By measures alone" in tier and "If declined answers counted as collected" in tier
     assert "met by a measure of the extract and 1 by an attestation" in tier

@@ -394,7 +394,7 @@ def _draw_spans(ax: Axes, rows: Sequence[tuple[float, Span]], *, strong: bool) -
         ax, [(down, span.lower, span.upper) for down, span in rows], color=colour, linewidth=1.4, zorder=2
     )
     joined = [(down, span.before, span.value) for down, span in rows]
-    _draw_bars(ax, joined, color=colour, linewidth=3.5, alpha=0.45, zorder=2)
+    _draw_bars(ax, joined, color=COLOURS["grey"], linewidth=3.5, zorder=2)
     thick = [(down, *span.inner) for down, span in rows]
     _draw_bars(ax, thick, color=colour, linewidth=6, solid_capstyle="butt", zorder=3)
     _draw_arrows(ax, rows, colour)

@@ -574,7 +574,7 @@ def _draw_panel(axes: Axes, rows: Sequence[Row]) -> None:
         ylim=(0, 1.3 * top if not share else min(1.3 * top, 1.2)),
         yticks=[],
         xticks=shown,
-        xticklabels=[str(rows[place]["period"]) for place in shown],
+        xticklabels=[short(rows[place]["period"], 12) for place in shown],
     )
     axes.set_title(short(rows[0]["measure_label"], 38), size=SMALL)
     axes.spines["bottom"].set_color(COLOURS["ink"])

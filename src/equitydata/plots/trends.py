@@ -373,7 +373,10 @@ def _draw_series(
     x = [places[str(row["period"])] + aside for row in one.rows]
     lower, upper = ([number_of(row, end) for row in one.rows] for end in ("lower", "upper"))
     if everyone:
-        axes.fill_between(x, lower, upper, color=COLOURS["line"], alpha=0.55, linewidth=0)
+        # The edges carry the limits; the shade between them is too light to.
+        axes.fill_between(
+            x, lower, upper, facecolor=COLOURS["line"], edgecolor=COLOURS["grey"], linewidth=0.8
+        )
     strokes = [not everyone or alone for alone in _alone(one.values)]
     for place, low, high, wanted in zip(x, lower, upper, strokes, strict=True):
         if wanted and finite(low) and finite(high):
