@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from equitydata.plots.chart import Charts
-from equitydata.result import EquityResult
+
+if TYPE_CHECKING:
+    from equitydata.result import EquityResult
 
 
 @dataclass(frozen=True)

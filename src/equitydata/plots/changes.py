@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -15,9 +16,11 @@ from equitydata.plots.lines import (
     rows_of,
     table_of,
 )
-from equitydata.result import EquityResult
 from equitydata.rulebook import disclosure_rule
 from equitydata.trends import NO_CODE, UNKNOWN_GROUP
+
+if TYPE_CHECKING:
+    from equitydata.result import EquityResult
 
 STRATUM = ["measure", "characteristic", "level", "category"]
 

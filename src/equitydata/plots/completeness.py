@@ -16,7 +16,6 @@ from equitydata.completeness import JOINT, NOT_RECORDED, OWN_DIMENSION
 from equitydata.plots.chart import Chart, Charts, chart_name, short
 from equitydata.plots.style import COLOURS, SMALL, STEPS, WIDTH
 from equitydata.plots.words import extract_source, listed, population
-from equitydata.result import EquityResult
 from equitydata.rulebook import disclosure_rule
 from equitydata.tables import HIDDEN, SPECS
 from equitydata.written import HIDDEN_CELL, UNAVAILABLE_CELL, count, day, label, limits, mark, percent
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 CORE = ("ethnicity", "language")
 # Each step lies inside the one before it.

@@ -18,7 +18,6 @@ from equitydata.plots.chart import Chart, Charts, chart_name, short
 from equitydata.plots.marks import BOLD_LETTER, Columns, Look, cell, higher_is, inches, table_of, write
 from equitydata.plots.style import COLOURS, SMALL, STEPS, WIDTH
 from equitydata.plots.words import extract_source, listed, population
-from equitydata.result import EquityResult
 from equitydata.tables import HIDDEN
 from equitydata.written import HIDDEN_CELL, UNAVAILABLE_CELL, count, figure
 from equitydata.written import number as number_form
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 # Kind of place -> one of them, several of them.
 KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from equitydata.plots.accessor import Plots
 from equitydata.plots.chart import Chart, Charts
-from equitydata.result import EquityResult
+
+if TYPE_CHECKING:
+    from equitydata.result import EquityResult
 
 # A page shows figures of so many measures, and stays small whatever a service defines; the others are a call away.
 MEASURES_SHOWN = 6

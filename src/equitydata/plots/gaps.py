@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -43,13 +44,15 @@ from equitydata.plots.lines import (
     unit_words,
 )
 from equitydata.plots.words import extract_source, listed, population
-from equitydata.result import EquityResult
 from equitydata.strata import ALL
 from equitydata.tables import HIDDEN
 from equitydata.written import (
     gap,
     ratio,
 )
+
+if TYPE_CHECKING:
+    from equitydata.result import EquityResult
 
 MOVED, UNMOVED, TOO_FEW, NOT_SHOWN = (
     "Clearly moved",

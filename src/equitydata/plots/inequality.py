@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -38,13 +38,15 @@ from equitydata.plots.lines import (
 )
 from equitydata.plots.words import extract_source, listed, population
 from equitydata.release.summaries import WITHHELD
-from equitydata.result import EquityResult
 from equitydata.written import (
     HIDDEN_CELL,
     UNAVAILABLE_CELL,
     gap,
     ratio,
 )
+
+if TYPE_CHECKING:
+    from equitydata.result import EquityResult
 
 CLEAR, UNCLEAR, WITHOUT = "Further apart than chance", "Not clearly beyond chance", "Not shown"
 CHANCE_KEY = "Upright stroke: by chance alone"

@@ -16,7 +16,6 @@ import pandas as pd
 from equitydata.errors import ConfigError
 from equitydata.plots.chart import short
 from equitydata.plots.style import COLOURS, SMALL, WIDTH
-from equitydata.result import EquityResult
 from equitydata.strata import CROSS
 from equitydata.tables import HIDDEN, SPECS, empty
 from equitydata.written import (
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 Row = Mapping[str, Any]
 

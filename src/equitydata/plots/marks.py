@@ -14,7 +14,6 @@ import pandas as pd
 from equitydata.findings.words import Row, group_name, number, rows_of, text, who
 from equitydata.plots.chart import short
 from equitydata.plots.style import COLOURS, SMALL, WIDTH
-from equitydata.result import EquityResult
 from equitydata.strata import CROSS
 from equitydata.tables import HIDDEN
 from equitydata.written import HARM_WORDS, HIDDEN_CELL, UNAVAILABLE_CELL, figure, flag_words
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 Align: TypeAlias = Literal["left", "center", "right"]
 KEYS = ["measure", "characteristic", "level", "category"]

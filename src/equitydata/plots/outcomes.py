@@ -54,7 +54,6 @@ from equitydata.plots.marks import (
 )
 from equitydata.plots.style import COLOURS, STEPS
 from equitydata.plots.words import extract_source, listed, population
-from equitydata.result import EquityResult
 from equitydata.tables import HIDDEN
 from equitydata.written import HIDDEN_CELL, count, mark
 from equitydata.written import ratio as ratio_form
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 
 def forest(

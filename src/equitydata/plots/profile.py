@@ -13,7 +13,6 @@ from equitydata.plots.chart import Chart, Charts, chart_name, short
 from equitydata.plots.style import COLOURS, SMALL
 from equitydata.plots.words import extract_source, listed, population
 from equitydata.profiles import Profile
-from equitydata.result import EquityResult
 from equitydata.strata import NOT_COLLECTED
 from equitydata.tables import HIDDEN
 from equitydata.written import (
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 Row = Mapping[str, Any]
 ROWS_MOST = 30

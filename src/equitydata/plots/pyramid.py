@@ -24,7 +24,6 @@ from equitydata.plots.represented import (
 )
 from equitydata.plots.style import COLOURS, SMALL, WIDTH
 from equitydata.plots.words import population
-from equitydata.result import EquityResult
 from equitydata.strata import CROSS, CROSS_CATEGORY
 from equitydata.written import percent
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 CROSSED = (f"age{CROSS}sex", f"sex{CROSS}age")
 # Inches: a band, the heads above, the key and the note below; the two halves with the ages between them.

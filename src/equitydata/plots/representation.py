@@ -28,7 +28,6 @@ from equitydata.plots.represented import (
 )
 from equitydata.plots.style import COLOURS, SMALL, STEPS, WIDTH
 from equitydata.plots.words import listed, population
-from equitydata.result import EquityResult
 from equitydata.strata import CROSS, USERS
 from equitydata.written import percent
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 CORE = ("ethnicity", "language", "deprivation")
 MOST_STANDING = 20

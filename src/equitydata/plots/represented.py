@@ -8,17 +8,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from equitydata.errors import ConfigError, nearest
 from equitydata.plots.chart import short
 from equitydata.plots.words import extract_source
-from equitydata.result import EquityResult
 from equitydata.strata import NOT_COLLECTED, USERS
 from equitydata.tables import HIDDEN
 from equitydata.written import HIDDEN_CELL, count, flag_words, label, limits, mark, percent, ratio, shown
+
+if TYPE_CHECKING:
+    from equitydata.result import EquityResult
 
 AREA_KINDS = ("local", "region", "nation")
 MOST_GROUPS = 30

@@ -21,7 +21,6 @@ from equitydata.plots.lines import (
     table_of,
 )
 from equitydata.plots.style import COLOURS, SMALL, WIDTH
-from equitydata.result import EquityResult
 from equitydata.tables import HIDDEN
 from equitydata.written import (
     count,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 RUNS_DRAWN = 24
 # Inches: the plot of the share, that of the tiers, and what stands around them.

@@ -55,7 +55,6 @@ from equitydata.plots.marks import (
 )
 from equitydata.plots.style import COLOURS, SMALL
 from equitydata.plots.words import extract_source, listed, population
-from equitydata.result import EquityResult
 from equitydata.strata import ALL
 from equitydata.tables import HIDDEN
 from equitydata.written import HIDDEN_CELL, UNAVAILABLE_CELL
@@ -65,6 +64,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 
 def spine(result: EquityResult) -> Charts:

@@ -39,7 +39,6 @@ from equitydata.plots.lines import (
 )
 from equitydata.plots.style import COLOURS, SMALL, WIDTH
 from equitydata.plots.words import extract_source, listed, population
-from equitydata.result import EquityResult
 from equitydata.strata import ALL
 from equitydata.tables import HIDDEN
 from equitydata.written import (
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 GROUPS_DRAWN, PERIODS_DRAWN, LABEL_LIMIT = 3, 24, 31
 # Everyone, and up to three groups: each with a colour and a mark of its own.

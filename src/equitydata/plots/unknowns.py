@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -39,10 +40,12 @@ from equitydata.plots.lines import (
     table_of,
 )
 from equitydata.plots.words import extract_source, listed, population
-from equitydata.result import EquityResult
 from equitydata.strata import USERS
 from equitydata.tables import HIDDEN
 from equitydata.written import HIDDEN_CELL, UNAVAILABLE_CELL, count, figure, percent, ratio
+
+if TYPE_CHECKING:
+    from equitydata.result import EquityResult
 
 COULD_TURN, HOLDS, NOT_SHOWN = "Could turn", "Holds for any share", "Hidden, small numbers"
 TURNS_WIDE = 2.05  # inches for the words to the right

@@ -29,7 +29,6 @@ from equitydata.plots.completeness import (
 )
 from equitydata.plots.style import COLOURS, SMALL, STEPS, WIDTH
 from equitydata.plots.words import extract_source, listed, population
-from equitydata.result import EquityResult
 from equitydata.tables import SPECS
 from equitydata.verification import NOT_KNOWN_LABEL
 from equitydata.written import HIDDEN_CELL, UNAVAILABLE_CELL, count, label, mark
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from equitydata.plots.chart import Canvas
+    from equitydata.result import EquityResult
 
 EVERYONE = "Everyone compared"
 MOST_ROWS = 30

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from equitydata.plots.chart import short
-from equitydata.result import EquityResult
 from equitydata.written import count, day
+
+if TYPE_CHECKING:
+    from equitydata.result import EquityResult
 
 NAME_LETTERS, AREA_LETTERS = 80, 40
 
