@@ -281,3 +281,10 @@ def test_the_folder_of_the_sample_gives_no_hidden_count_away(sample, folder):
 def test_neither_words_nor_digits_of_the_folder_tell_more_than_its_tables(folder):
     assert not told_in_words(folder) and not told_in_rating(folder)
     assert not told_in_digits(read_folder(folder))
+
+
+def test_the_pages_of_the_sample_stay_small(folder):
+    """Here, because this is where the whole folder of the sample is made."""
+    sizes = {path.name: path.stat().st_size for path in folder.rglob("*.html")}
+    assert {"index.html", "maturity.html", "community.html"} <= set(sizes)
+    assert max(sizes.values()) < 2_000_000
