@@ -18,9 +18,10 @@ from equitydata.history.log import progress_table, run_of, with_run
 from equitydata.model import TIERS
 from equitydata.plots.accessor import Plots
 from equitydata.rating import AreaRating, CriterionRating, Rating
+from equitydata.report.charts import shown_charts
 from equitydata.report.grid import Cell, Column, Grid, Row, make_grid, symbols
 from equitydata.report.page import environment
-from equitydata.report.profile_page import frame_of, shown_charts
+from equitydata.report.profile_page import frame_of
 from equitydata.result import EquityResult
 from equitydata.tables import HIDDEN, RUNS_TABLE, empty
 from equitydata.written import HIDDEN_CELL, UNAVAILABLE_CELL, count, day, label, percent

@@ -20,9 +20,9 @@ from markupsafe import Markup
 from equitydata import codelists, reference
 from equitydata.completeness import JOINT, MEASURES
 from equitydata.model import STATUSES, Intake, SourceFile
-from equitydata.plots.chart import Chart
 from equitydata.plots.gallery import charts_by_section
 from equitydata.rating import Rating
+from equitydata.report.charts import shown_charts
 from equitydata.report.page_equity import equity_view
 from equitydata.report.writing import MANIFEST, with_symbols
 from equitydata.result import MATURITY_TABLES, EquityResult
@@ -134,34 +134,10 @@ def page_view(result: EquityResult) -> dict[str, Any]:
         "code_lists": _code_lists(frames["codes"]),
         "sources": _excerpt(reference.catalogue(), "", file=MANIFEST),
         "equity": equity_view(result, _excerpt),
-        "charts": {
-            section: [_chart(each) for each in charts]
-            for section, charts in charts_by_section(result).items()
-        },
+        "charts": {section: shown_charts(charts) for section, charts in charts_by_section(result).items()},
         "rows_shown": ROWS_SHOWN,
         "besides": sum(result.hidden_besides.values()),
     }
-
-
-def _chart(chart: Chart) -> dict[str, Any]:
-    """A chart as the page shows it, its table as an excerpt."""
-    names = [str(name) for name in chart.table.columns]
-    keys = [f"column_{place}" for place in range(len(names))]
-    rows = _excerpt(chart.table.set_axis(keys, axis=1), chart.csv)
-    kinds = ["text", *["number"] * (len(names) - 1)]
-    return {
-        **{
-            name: getattr(chart, name)
-            for name in ("name", "title", "subtitle", "source", "alternative", "csv", "svg")
-        },
-        "rows": rows,
-        "columns": list(zip(keys, names, kinds, strict=True)),
-    }
-
-
-def svg(drawn: str) -> Markup:
-    """A picture that `plots` drew: markup of ours, in which every label is text already."""
-    return Markup(drawn)  # noqa: S704 - an XML tree written by ElementTree
 
 
 # ---------------------------------------------------------------- rows
@@ -318,7 +294,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    for use in (count, percent, mark, shown, day, setting, width, label, svg):
+    for use in (count, percent, mark, shown, day, setting, width, label):
         made.filters[use.__name__] = use
     return made
 

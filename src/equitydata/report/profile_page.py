@@ -7,17 +7,14 @@ number is a cell of a table of the profile.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, TypeAlias
 
-from markupsafe import Markup
-
 from equitydata.plots.accessor import Plots
-from equitydata.plots.chart import Chart
 from equitydata.plots.profile import profile_forest, profile_residents, profile_trends
 from equitydata.profiles import Profile
+from equitydata.report.charts import ShownChart, shown_charts
 from equitydata.report.grid import Cell, Column, Grid, Row, make_grid, symbols
 from equitydata.report.page import environment
 from equitydata.report.page_equity import equity_sizes
@@ -137,20 +134,6 @@ def _people_of(released: EquityResult) -> str:
     return f"{HIDDEN_CELL if people is None else count(people)} {released.about.counted}"
 
 
-@dataclass(frozen=True)
-class ShownChart:
-    """A chart as a page shows it; svg is safe, its words are escaped where they are written."""
-
-    name: str
-    title: str
-    subtitle: str
-    source: str
-    alternative: str
-    csv: str
-    svg: Markup
-    grid: Grid
-
-
 def _charts(released: EquityResult, profile: Profile) -> dict[str, tuple[ShownChart, ...]]:
     """The charts of each part; of the whole service, those that the report has of who is seen."""
     plots = Plots(released)
@@ -161,31 +144,6 @@ def _charts(released: EquityResult, profile: Profile) -> dict[str, tuple[ShownCh
         "trends": profile_trends(released, profile),
     }
     return {part: shown_charts(charts) for part, charts in made.items()}
-
-
-def shown_charts(charts: Iterable[Chart]) -> tuple[ShownChart, ...]:
-    """Charts as a page shows them, each with its numbers as a table."""
-    return tuple(map(_shown_chart, charts))
-
-
-def _shown_chart(chart: Chart) -> ShownChart:
-    heads = [str(name) for name in chart.table]
-    columns = [Column(head, _text_of(head), number=place > 0) for place, head in enumerate(heads)]
-    caption = f"Numbers of the figure: {label(chart.title)}"
-    return ShownChart(
-        name=chart.name,
-        title=chart.title,
-        subtitle=chart.subtitle,
-        source=chart.source,
-        alternative=chart.alternative,
-        csv=chart.csv,
-        svg=Markup(chart.svg),  # noqa: S704 - made by svg_of, which writes all words as XML
-        grid=make_grid(f"{chart.name}-numbers", caption, symbols(chart.table), columns),
-    )
-
-
-def _text_of(head: str) -> Callable[[Row], Cell]:
-    return lambda row: str(row[head])
 
 
 # ---------------------------------------------------------------- at a glance
