@@ -41,7 +41,7 @@ def test_examples_run_and_print_what_the_page_shows(path, tmp_path):
         assert block.text == printed, f"line {block.line}: run python tools/write_docs.py"
     if path.name == "README.md" and path.parent == ROOT:
         listed = REPORT_ROW.findall(page)
-        assert len(listed) == 5
+        assert len(listed) == 9
         assert all((tmp_path / "equitydata-report" / name).exists() for name in listed)
 
 
