@@ -339,3 +339,13 @@ def test_the_numbers_of_the_charts_are_those_of_the_released_tables():
         words = chart.table.iloc[:, 1:].map(lambda cell: cell.removesuffix(", flagged"))
         drawn = words.loc[:, ~words.columns.str.contains("limits") & (words.columns != "People")]
         assert set(pd.unique(drawn.to_numpy().ravel())) <= shares
+
+
+def test_places_that_share_one_word_stand_in_one_row():
+    result = analysed()
+    breakdown = result.table("breakdown")
+    sites = breakdown["by"] == "site"
+    unnamed = breakdown.assign(group=breakdown["group"].mask(sites, "[a place of few records]"))
+    kept = pd.concat([breakdown[sites].assign(group="North"), unnamed[sites], breakdown[~sites]])
+    (chart,) = by_place(replace(result, tables={**result.tables, "breakdown": kept}))
+    assert sorted(chart.table.iloc[:, 0]) == ["North", "[a place of few records]"]

@@ -298,6 +298,8 @@ def by_place(result: EquityResult, by: str = "site") -> Charts:
     """
     rows = shares_of(result, "breakdown", by=by, unit="people")
     rows = rows[~rows["characteristic"].isin(OWN_DIMENSION.get(by, ()))]
+    # Places of few records have no names of their own in a release, and one row stands for all of them.
+    rows = rows.drop_duplicates(["characteristic", "group"])
     if rows["group"].nunique() < 2:
         return Charts()
     groups = _groups(rows, by)
